@@ -136,6 +136,9 @@ $(eval $(call archive,$(BUILD)/selftests/libtest.a,\
 
 $(BUILD)/user/selftests/%.o: CPPFLAGS += -Iselftests/lib
 
+# Guest programs go into guests, which have no shared libraries.
+$(BUILD)/selftests/guest/%: LDFLAGS += -static
+
 $(lab-progs): $(BUILD)/selftests/%: $(BUILD)/user/selftests/%.o $(BUILD)/selftests/libtest.a \
 		$(BUILD)/libferrylib.a
 	@mkdir -p $(@D)
@@ -156,6 +159,11 @@ comma := ,
 $(BUILD)/selftests/guest/%.bin: $(BUILD)/selftests/guest/%.elf
 	@objcopy -O binary $< $@
 
+$(BUILD)/selftests/lab/client: $(BUILD)/user/selftests/lab/client.o
+	@mkdir -p $(@D)
+	@$(HOSTCC) $(LDFLAGS) -static -o $@ $<
+
+tests: $(BUILD)/selftests/lab/client
 tests: unit $(lab-progs) $(guest-bins) $(lab-scripts:%=$(BUILD)/%)
 
 # --- checks -----------------------------------------------------------------------------------

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""An emulated host: one emulator process, its image, its serial lines and its time limit.
+
+Each emulator is a class with the same face: command() is what to run, start() runs it, and the
+serial log tells what happened. How the process ended tells nothing (QEMU ended by SIGTERM exits 0,
+Bochs calls a normal power-off a panic).
+"""
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import image
+from kernels import LabError
+
+CMDLINE = ("console=ttyS0,115200 panic=-1 oops=panic quiet loglevel=2 cryptomgr.notests audit=0 "
+           "selinux=0 apparmor=0 random.trust_cpu=on no_timer_check "
+           "initcall_blacklist=load_system_certificate_list,blacklist_init")
+ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
+
+
+class Host:
+    """What all emulators share. Options are the lab's command-line options."""
+
+    emulator = None
+
+    def __init__(self, kernel, options, directory, name="a", pair=None):
+        self.kernel = kernel
+        self.options = options
+        self.dir = directory
+        self.name = name
+        self.pair = pair  # directory of the sockets that connect two hosts, or None
+        self.process = None
+        self.log = os.path.join(directory, name + ".log")
+        self.control_path = os.path.join(pair or directory, name + ".ctl")
+        self.initrd = os.path.join(directory, name + ".initrd")
+
+    def modprobe(self):
+        have = {f[:-3].replace("-", "_") for f in os.listdir(self.kernel.modules)}
+        wanted = ["virtio_pci", "virtio_net"] if self.pair else []
+        wanted += ["virtio_pci", "virtio_blk"] if self.options.disk else []
+        wanted += self.options.modprobe
+        return [m for m in dict.fromkeys(wanted) if m in have]
+
+    def build(self, jobs):
+        o = self.options
+        env = {"LAB_HOST": self.name, "LAB_KERNEL": self.kernel.series,
+               "LAB_EMULATOR": self.emulator, "LAB_CPU": o.cpu,
+               "LAB_ICOUNT": int(o.icount), "LAB_INSMOD": int(o.module),
+               "LAB_MODULE_OPTIONS": o.module_options, "LAB_SHELL": int(o.shell),
+               "LAB_MODPROBE": " ".join(self.modprobe())}
+        if self.pair:
+            peer = "b" if self.name == "a" else "a"
+            env.update(LAB_ADDRESS=ADDRESSES[self.name], LAB_PEER=ADDRESSES[peer],
+                       LAB_PEER_NAME=peer)
+        for word in o.env:
+            key, _, value = word.partition("=")
+            env[key] = value
+        with open(self.initrd, "wb") as f:
+            f.write(image.host_image(self.kernel, env, jobs, o.guest, o.files, o.module))
+
+    def cmdline(self):
+        o = self.options
+        words = [CMDLINE]
+        if not o.mitigations:
+            words.append("mitigations=off")
+        if o.icount:
+            words.append("nokaslr")
+        if o.append:
+            words.append(o.append)
+        return " ".join(words)
+
+    def start(self):
+        with open(os.path.join(self.dir, self.name + ".command"), "w") as f:
+            f.write(shlex.join(self.command()) + "\n")
+        self.stderr = open(os.path.join(self.dir, self.name + ".stderr"), "wb")
+        interactive = self.options.shell
+        self.process = subprocess.Popen(
+            self.command(), stdin=None if interactive else subprocess.DEVNULL,
+            stdout=None if interactive else self.stderr, stderr=self.stderr,
+            start_new_session=not interactive)
+        self.deadline = time.monotonic() + self.options.timeout
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self):
+        if self.running():
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def output(self):
+        try:
+            with open(self.log, "rb") as f:
+                return f.read().decode(errors="replace").replace("\r", "")
+        except OSError:
+            return ""
+
+    def errors(self):
+        with open(os.path.join(self.dir, self.name + ".stderr"), errors="replace") as f:
+            return f.read()
+
+
+class Qemu(Host):
+    emulator = "qemu"
+
+    def command(self):
+        o = self.options
+        program = shutil.which("qemu-system-x86_64")
+        if program is None:
+            raise LabError("qemu-system-x86_64 is missing; run .ci/setup")
+        cpu = o.cpu
+        if o.accel == "tcg":
+            cpu += ",+svm,la57=" + ("on" if o.la57 else "off")
+        command = [program, "-machine", "q35", "-cpu", cpu, "-smp", str(o.smp), "-m", str(o.mem),
+                   "-kernel", self.kernel.vmlinux, "-initrd", self.initrd,
+                   "-append", self.cmdline(), "-display", "none", "-nodefaults", "-no-reboot"]
+        if o.accel == "kvm":
+            command += ["-accel", "kvm"]
+        elif o.icount:
+            command += ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
+                        "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]
+        else:
+            command += ["-accel", "tcg,thread=multi"]
+        command += ["-serial", "mon:stdio" if o.shell else "file:" + self.log]
+        # Deterministic runs have no second line: when a reply comes depends on the machine.
+        if not o.icount:
+            command += ["-chardev", "socket,id=ctl,path=%s" % self.control_path,
+                        "-serial", "chardev:ctl",
+                        "-qmp", "unix:%s.qmp,server=on,wait=off" % self.control_path]
+        if self.pair:
+            peer = "b" if self.name == "a" else "a"
+            command += ["-netdev", "dgram,id=net,local.type=unix,local.path={0}/{1}.net,"
+                        "remote.type=unix,remote.path={0}/{2}.net".format(
+                            self.pair, self.name, peer),
+                        "-device", "virtio-net-pci,netdev=net,romfile=,mac=52:54:00:00:00:0%d"
+                        % (1 if self.name == "a" else 2)]
+        for n, disk in enumerate(o.disk):
+            command += ["-drive", "if=none,id=d%d,file=%s,format=raw,readonly=on" % (n, disk),
+                        "-device", "virtio-blk-pci,drive=d%d" % n]
+        return command
+
+    def qmp(self, *commands):
+        """Sends commands to the emulator's own monitor."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.control_path + ".qmp")
+            f = s.makefile("rw")
+            f.readline()
+            for command in ({"execute": "qmp_capabilities"},) + commands:
+                f.write(json.dumps(command) + "\n")
+                f.flush()
+                while "event" in (reply := json.loads(f.readline())):
+                    pass
+                if "error" in reply:
+                    raise LabError("QMP: %s" % reply["error"])
+
+    def link(self, up):
+        self.qmp({"execute": "set_link", "arguments": {"name": "net", "up": up}})
+
+    def cut(self):
+        """The power fails: nothing is flushed, nothing is told."""
+        os.kill(self.process.pid, signal.SIGKILL)
+
+
+EMULATORS = {"qemu": Qemu}

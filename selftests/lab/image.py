@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is in a host's and a guest's initramfs.
+
+A host's is two cpio archives one behind the other: the base (busybox, libc, the kernel's modules)
+depends on the kernel alone and is cached; the rest (ferry.ko, the tool, the tests, the job) is made
+for each boot. Archives are written here, in Python, so that neither root nor cpio is needed.
+"""
+import os
+import re
+import shlex
+import stat
+import subprocess
+
+from kernels import LabError, cache_dir
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(TOP, "build")
+BUSYBOX = "/bin/busybox"
+TEST_DIRS = ("api", "guest", "migrate", "bench")
+
+
+class Cpio:
+    """A newc archive in memory."""
+
+    def __init__(self):
+        self.parts = []
+        self.dirs = set()
+        self.ino = 0
+
+    def _entry(self, name, mode, data=b"", rdev=(0, 0)):
+        self.ino += 1
+        raw = name.encode() + b"\0"
+        fields = (self.ino, mode, 0, 0, 1, 0, len(data), 0, 0, rdev[0], rdev[1], len(raw), 0)
+        head = b"070701" + b"".join(b"%08X" % f for f in fields) + raw
+        self.parts += [head, b"\0" * (-len(head) % 4), data, b"\0" * (-len(data) % 4)]
+
+    def directory(self, name):
+        name = name.strip("/")
+        if name and name not in self.dirs:
+            self.directory(os.path.dirname(name))
+            self.dirs.add(name)
+            self._entry(name, stat.S_IFDIR | 0o755)
+
+    def data(self, name, data, mode=0o644):
+        name = name.strip("/")
+        self.directory(os.path.dirname(name))
+        self._entry(name, stat.S_IFREG | mode, data)
+
+    def file(self, name, path):
+        with open(path, "rb") as f:
+            self.data(name, f.read(), 0o755 if os.access(path, os.X_OK) else 0o644)
+
+    def link(self, name, target):
+        name = name.strip("/")
+        self.directory(os.path.dirname(name))
+        self._entry(name, stat.S_IFLNK | 0o777, target.encode())
+
+    def device(self, name, major, minor):
+        name = name.strip("/")
+        self.directory(os.path.dirname(name))
+        self._entry(name, stat.S_IFCHR | 0o600, rdev=(major, minor))
+
+    def bytes(self):
+        self._entry("TRAILER!!!", 0)
+        body = b"".join(self.parts)
+        return body + b"\0" * (-len(body) % 512)
+
+
+def add_busybox(cpio):
+    if not os.path.exists(BUSYBOX):
+        raise LabError("%s is missing; run .ci/setup" % BUSYBOX)
+    cpio.file("bin/busybox", BUSYBOX)
+    applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)
+    for applet in applets.stdout.split():
+        if applet != "busybox":
+            cpio.link("bin/" + applet, "busybox")
+    for d in ("proc", "sys", "dev", "tmp", "run", "root", "etc"):
+        cpio.directory(d)
+    cpio.link("sbin", "bin")
+    cpio.device("dev/console", 5, 1)
+    cpio.data("etc/hosts", b"127.0.0.1 localhost\n10.0.0.1 a\n10.0.0.2 b\n")
+    cpio.data("etc/passwd", b"root::0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
+    cpio.data("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+
+
+def libraries(programs):
+    """The shared libraries that these programs load, by the paths they are loaded from."""
+    programs = [p for p in programs if os.path.exists(p)]
+    if not programs:
+        return []
+    out = subprocess.run(["ldd"] + programs, capture_output=True, text=True).stdout
+    return sorted(set(re.findall(r"(?:=> )?(/\S+) \(0x", out)))
+
+
+def base(kernel):
+    """The cached part of a host's image."""
+    newest = max(os.path.getmtime(p) for p in (BUSYBOX, __file__, kernel.dir))
+    path = os.path.join(cache_dir(), "base-%s-%x" % (os.path.basename(kernel.dir), int(newest)))
+    if not os.path.exists(path):
+        cpio = Cpio()
+        add_busybox(cpio)
+        for name in sorted(os.listdir(kernel.modules)):
+            cpio.file("lib/modules/%s/%s" % (kernel.release, name),
+                      os.path.join(kernel.modules, name))
+        with open("%s.%d" % (path, os.getpid()), "wb") as f:
+            f.write(cpio.bytes())
+        os.rename(f.name, path)
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def module_path(kernel):
+    return os.path.join(BUILD, kernel.release, "ferry.ko")
+
+
+def stripped(path):
+    out = os.path.join(BUILD, "lab", "strip-%d" % os.getpid())
+    os.makedirs(os.path.dirname(out), exist_ok=True)
+    subprocess.run(["strip", "-g", "-o", out, path], check=True)
+    with open(out, "rb") as f:
+        data = f.read()
+    os.unlink(out)
+    return data
+
+
+def guest_initrd():
+    """A guest's initramfs: busybox, an init that does what guest.run= says, our guest programs."""
+    cpio = Cpio()
+    add_busybox(cpio)
+    cpio.file("init", os.path.join(TOP, "selftests/guest/init"))
+    where = os.path.join(BUILD, "selftests/guest")
+    for name in sorted(os.listdir(where)) if os.path.isdir(where) else []:
+        path = os.path.join(where, name)
+        if os.access(path, os.X_OK) and not name.endswith((".bin", ".elf")):
+            cpio.data("bin/" + name, open(path, "rb").read(), 0o755)
+    return cpio.bytes()
+
+
+def host_image(kernel, env, jobs, guests=(), files=(), module=True):
+    """All of a host's initramfs.
+
+    env: variables for the job; jobs: (seconds, command line); guests: kernels to put under /guest;
+    files: (path here, path there).
+    """
+    cpio = Cpio()
+    programs = []
+    cpio.data("init", open(os.path.join(HERE, "init"), "rb").read(), 0o755)
+    cpio.file("bin/lab", os.path.join(BUILD, "selftests/lab/client"))
+    if module:
+        if not os.path.exists(module_path(kernel)):
+            raise LabError("%s is missing; run make modules-all" % module_path(kernel))
+        cpio.data("lib/ferry.ko", stripped(module_path(kernel)))
+    tool = os.path.join(TOP, "userspace/ferry")
+    if os.path.exists(tool):
+        cpio.file("bin/ferry", tool)
+        programs.append(tool)
+    for d in TEST_DIRS:
+        where = os.path.join(BUILD, "selftests", d)
+        for name in sorted(os.listdir(where)) if os.path.isdir(where) else []:
+            path = os.path.join(where, name)
+            if os.path.isfile(path) and not name.endswith((".elf", ".d", ".o", ".list", ".a")):
+                cpio.file("tests/%s/%s" % (d, name), path)
+                if os.access(path, os.X_OK):
+                    programs.append(path)
+    for here, there in files:
+        cpio.file(there, here)
+        programs.append(here)
+    for lib in libraries([p for p in programs if os.access(p, os.X_OK)]):
+        cpio.file(lib, os.path.realpath(lib))
+    for guest in guests:
+        cpio.file("guest/%s/bzImage" % guest.series, guest.bzimage)
+        cpio.file("guest/%s/vmlinux" % guest.series, guest.vmlinux)
+    if guests:
+        cpio.data("guest/initrd", guest_initrd())
+    cpio.data("lab/env", "".join("export %s=%s\n" % (k, shlex.quote(str(v)))
+                                 for k, v in env.items()).encode())
+    cpio.data("lab/jobs", "".join("%d %s\n" % job for job in jobs).encode())
+    return base(kernel) + cpio.bytes()
