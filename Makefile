@@ -51,7 +51,7 @@ build-module:
 	@find $(OUT) -xtype l -delete
 	@find $(farm) -type d -exec mkdir -p $(addprefix $(OUT)/,{}) \;
 	@find $(farm) -type f ! -path '*/.*' ! -name '*.o' | while read -r f; do \
-		test -L $(OUT)/$$f || ln -s $(CURDIR)/$$f $(OUT)/$$f; done
+		test $(OUT)/$$f -ef $$f || ln -sf $(CURDIR)/$$f $(OUT)/$$f; done
 	@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(OUT) --no-print-directory \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 
