@@ -40,11 +40,10 @@ class Host:
         self.initrd = os.path.join(directory, name + ".initrd")
 
     def modprobe(self):
-        have = {f[:-3].replace("-", "_") for f in os.listdir(self.kernel.modules)}
         wanted = ["virtio_pci", "virtio_net"] if self.pair else []
         wanted += ["virtio_pci", "virtio_blk"] if self.options.disk else []
         wanted += self.options.modprobe
-        return [m for m in dict.fromkeys(wanted) if m in have]
+        return [m for m in dict.fromkeys(wanted) if self.kernel.needs_loading(m)]
 
     def build(self, jobs):
         o = self.options
@@ -117,11 +116,13 @@ class Qemu(Host):
         program = shutil.which("qemu-system-x86_64")
         if program is None:
             raise LabError("qemu-system-x86_64 is missing; run .ci/setup")
+        # Through PVH a kernel stays on four levels: the decompressor is what switches to five.
+        kernel = self.kernel.bzimage if o.la57 else self.kernel.vmlinux
         cpu = o.cpu
         if o.accel == "tcg":
             cpu += ",+svm,la57=" + ("on" if o.la57 else "off")
         command = [program, "-machine", "q35", "-cpu", cpu, "-smp", str(o.smp), "-m", str(o.mem),
-                   "-kernel", self.kernel.vmlinux, "-initrd", self.initrd,
+                   "-kernel", kernel, "-initrd", self.initrd,
                    "-append", self.cmdline(), "-display", "none", "-nodefaults", "-no-reboot"]
         if o.accel == "kvm":
             command += ["-accel", "kvm"]

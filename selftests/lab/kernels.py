@@ -17,7 +17,7 @@ import tempfile
 # With everything they depend on. Hosts find them under /lib/modules for busybox's modprobe.
 MODULES = ["virtio_pci", "virtio_net", "virtio_blk", "virtio_rng", "kvm", "kvm_amd", "kvm_intel", "msr",
            "cpuid", "tun", "vhost_net", "loop"]
-LAYOUT = 2  # of a kernel's directory in the cache; a new number makes it anew
+LAYOUT = 3  # of a kernel's directory in the cache; a new number makes it anew
 
 SERIES = ("6.1", "6.12")
 
@@ -60,6 +60,18 @@ class Kernel:
                 if not os.path.isdir(self.dir):
                     self._fetch()
 
+    def needs_loading(self, name):
+        """Whether a module is one to load; not if it is built in."""
+        name = name.replace("-", "_")
+        if os.path.exists("%s/%s.ko" % (self.modules, name)) or os.path.exists(
+                "%s/%s.ko" % (self.modules, name.replace("_", "-"))):
+            return True
+        with open(self.modules + "/modules.builtin") as f:
+            if name in (os.path.basename(line.strip())[:-3].replace("-", "_") for line in f):
+                return False
+        raise LabError("the lab has no module %s for %s; see MODULES in kernels.py"
+                       % (name, self.series))
+
     def _fetch(self):
         package = "linux-image-" + self.release
         with tempfile.TemporaryDirectory(dir=cache_dir()) as tmp:
@@ -98,6 +110,7 @@ class Kernel:
             if name in by_name:  # otherwise it is built in
                 wanted |= {by_name[name], *depends[by_name[name]]}
         os.makedirs(out)
+        shutil.copy(top + "/modules.builtin", out)
         with open(out + "/modules.dep", "w") as dep:
             for path in sorted(wanted):
                 plain = [re.sub(r"\.xz$", "", os.path.basename(p)) for p in [path] + depends[path]]

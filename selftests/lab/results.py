@@ -89,6 +89,8 @@ def _end(say, job, status):
         say(True, "%s # SKIP" % job.name)
     elif job.plan is None:
         say(False, "%s: no plan line, exit status %d" % (job.name, status))
+    elif job.plan == 0 and not job.skipped:
+        say(False, "%s: no tests" % job.name)
     elif job.plan != job.seen:
         say(False, "%s: planned %d tests, ran %d" % (job.name, job.plan, job.seen))
     elif status > 128:
