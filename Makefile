@@ -65,6 +65,7 @@ modules-all:
 WARN := -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Werror
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iuapi -Imodule -MMD -MP $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 -O2 -g $(WARN) $(CFLAGS)
+TOOL_LIBS := -ljson-c -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 lib-srcs := $(wildcard module/lib/*.c module/lib/*/*.c)
@@ -106,7 +107,7 @@ endif
 
 userspace/ferry: $(BUILD)/user/userspace/main.o $(BUILD)/libferry.a $(BUILD)/libferrylib.a
 	@echo "  LD      $@"
-	@$(HOSTCC) $(LDFLAGS) -o $@ $^ -lpthread
+	@$(HOSTCC) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 # --- tests ------------------------------------------------------------------------------------
 # unit:  selftests/unit/test_*.c, run here, linked with lib and everything of the tool but main.c.
@@ -121,7 +122,7 @@ unit-help := $(filter-out selftests/unit/test_%,$(wildcard selftests/unit/*.c))
 $(BUILD)/unit/%: $(BUILD)/asan/selftests/unit/%.o $(unit-help:%.c=$(BUILD)/asan/%.o) \
 		$(BUILD)/asan/libferry.a $(BUILD)/asan/libferrylib.a
 	@mkdir -p $(@D)
-	@$(HOSTCC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lpthread
+	@$(HOSTCC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 unit: $(unit-tests)
 
