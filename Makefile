@@ -164,7 +164,11 @@ $(BUILD)/selftests/lab/client: $(BUILD)/user/selftests/lab/client.o
 	@mkdir -p $(@D)
 	@$(HOSTCC) $(LDFLAGS) -static -o $@ $<
 
-tests: $(BUILD)/selftests/lab/client
+$(BUILD)/selftests/lab/steady.so: selftests/lab/steady.c
+	@mkdir -p $(@D)
+	@$(HOSTCC) -shared -fPIC -o $@ $<
+
+tests: $(BUILD)/selftests/lab/client $(BUILD)/selftests/lab/steady.so
 tests: unit $(lab-progs) $(guest-bins) $(lab-scripts:%=$(BUILD)/%)
 
 # --- checks -----------------------------------------------------------------------------------
