@@ -14,6 +14,7 @@ class Control:
         self.hosts = hosts
         self.arrived = {}
         self.notes = {}
+        self.gone = set()  # hosts that nobody waits for any more
         self.lock = threading.Lock()
         self.listeners = []
         for host in hosts:
@@ -43,7 +44,7 @@ class Control:
                 if verb == "barrier":
                     here = self.arrived.setdefault(args[0], set())
                     here.add(host.name)
-                    return "ok" if len(here) == len(self.hosts) else "wait"
+                    return "ok" if len(here | self.gone) == len(self.hosts) else "wait"
                 if verb == "put":
                     self.notes[args[0]] = " ".join(args[1:])
                     return "ok"
@@ -54,6 +55,7 @@ class Control:
                     host.link(args[0] == "up")
                     return "ok"
                 if verb == "cut":
+                    self.gone.add(host.name)
                     host.cut()
                     return "ok"
             return "unknown request"

@@ -142,8 +142,8 @@ class Qemu(Host):
             command += ["-netdev", "dgram,id=net,local.type=unix,local.path={0}/{1}.net,"
                         "remote.type=unix,remote.path={0}/{2}.net".format(
                             self.pair, self.name, peer),
-                        "-device", "virtio-net-pci,netdev=net,romfile=,mac=52:54:00:00:00:0%d"
-                        % (1 if self.name == "a" else 2)]
+                        "-device", "virtio-net-pci,netdev=net,romfile=,host_mtu=%d,mac=52:54:00:00:00:0%d"
+                        % (o.mtu, 1 if self.name == "a" else 2)]
         for n, disk in enumerate(o.disk):
             command += ["-drive", "if=none,id=d%d,file=%s,format=raw,readonly=on" % (n, disk),
                         "-device", "virtio-blk-pci,drive=d%d" % n]

@@ -75,6 +75,7 @@ def judge(report, label, jobs, text, cut=False):
             panicked |= "Kernel panic" in line
             report.note("%s" % line.lstrip("# "))
     if cut:
+        say(not done, "its plug was pulled")
         return
     if job:
         say(False, "%s: the host ended in the middle of it" % job.name)
