@@ -17,7 +17,7 @@
 #define FERRY_BACKEND_H
 
 #include <linux/types.h>
-#include <uapi/linux/ferry.h>
+#include <linux/ferry.h>
 
 struct ferry_vm;
 struct ferry_vcpu;

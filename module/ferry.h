@@ -25,7 +25,7 @@
 #include <linux/rwsem.h>
 #include <linux/types.h>
 #include <linux/wait.h>
-#include <uapi/linux/ferry.h>
+#include <linux/ferry.h>
 
 #include "backend.h"
 
@@ -87,6 +87,7 @@ struct ferry_vm {
 
 	struct ferry_vcpu *vcpus[FERRY_MAX_VCPUS]; /* written under lock, read with READ_ONCE */
 	int nr_vcpus;
+	struct wait_queue_head stop_wq; /* ferry_vm_stop() waits for vcpu->busy to clear */
 
 	struct ferry_cpuid_table *cpuid; /* cpuid.c; frozen once nr_vcpus > 0 */
 	u8 guest_vendor; /* FERRY_VENDOR_* of the policy */
@@ -144,7 +145,7 @@ struct ferry_vcpu {
 	u64 dr[4];
 	u64 dr6;
 	u64 dr7;
-	u64 host_xcr0;
+	bool xcr0_loaded; /* the CPU holds the guest's XCR0 and XSS; irqs are off */
 	struct ferry_fpu *fpu; /* fpu.c */
 	struct ferry_cpuid_table *cpuid; /* = vm->cpuid */
 	struct ferry_counters count;
@@ -156,11 +157,11 @@ struct ferry_vcpu {
 	struct wait_queue_head wq; /* halted, waiting for SIPI, held */
 	struct page *run_page;
 	struct ferry_run *run;
+	int running; /* a thread is in FERRY_RUN */
+	bool busy; /* ... and may touch guest state; false while it waits out a hold */
 	u32 mp_state; /* FERRY_MP_* */
 	atomic_t nmi_pending; /* 0..2 */
 	int sipi_vector; /* latched SIPI, -1 none */
-	bool shadow_from_skip; /* skip_insn cleared a shadow */
-
 	struct ferry_lapic *lapic; /* irqchip.c */
 	struct ferry_emulation *emulation; /* emulate.c: unfinished MMIO/PIO and its decode state */
 	u64 tsc_offset; /* guest TSC = host TSC + tsc_offset */
@@ -181,7 +182,9 @@ struct ferry_vcpu {
 		u64 hwcr;
 		u64 syscfg;
 		u64 bios_sign;
-		u64 feature_enables; /* CPUID faulting, Intel MSR 0x140 */
+		u64 feature_enables; /* Intel MSR 0x140 */
+		u64 de_cfg;
+		bool cpuid_fault; /* CPUID above CPL 0 is #GP: from hwcr or feature_enables */
 	} msr;
 };
 
@@ -216,6 +219,11 @@ struct ferry_ioctl {
 };
 #define FERRY_IOC_OUT 1
 #define FERRY_IOC_ALWAYS 2
+#define FERRY_IOCTL(cmd, type, flags, out, func)                                                   \
+	{                                                                                          \
+		.nr = _IOC_NR(cmd), .min_size = sizeof(type), .max_size = sizeof(type),            \
+		.known_flags = (flags), .dir = (out), .fn = (func)                                 \
+	}
 long ferry_ioctl_dispatch(const struct ferry_ioctl *table, size_t n, void *object, unsigned int cmd,
 			  unsigned long arg);
 extern const struct file_operations ferry_vm_fops;
@@ -229,6 +237,9 @@ void ferry_vm_put(struct ferry_vm *vm);
  */
 void ferry_vm_stop(struct ferry_vm *vm, int hold);
 void ferry_vm_release(struct ferry_vm *vm, int hold);
+/* After stop: wait until every vCPU's unfinished port or memory access has been answered by
+ * userspace and completed. 0, -ETIMEDOUT, -EINTR. */
+int ferry_vm_settle(struct ferry_vm *vm, unsigned int timeout_ms);
 
 /* ----- vcpu.c */
 long ferry_vcpu_create(struct ferry_vm *vm, u32 id);
@@ -251,7 +262,7 @@ enum ferry_next ferry_handle_exit(struct ferry_vcpu *vcpu, enum ferry_stage stag
 const char *ferry_exit_kind_name(u32 kind);
 /* Advance RIP over the exiting instruction, end its shadow, raise #DB for TF.
  * false: its bytes could not be read in this context, nothing changed. */
-bool ferry_skip_insn(struct ferry_vcpu *vcpu);
+bool ferry_skip_insn(struct ferry_vcpu *vcpu, enum ferry_stage stage);
 void ferry_exit_error(struct ferry_vcpu *vcpu, u32 kind, const char *fmt, ...) __printf(3, 4);
 /* Port and memory accesses from exits and the emulator; see emulate.c for the user half. */
 int ferry_set_cr0(struct ferry_vcpu *vcpu, u64 val); /* 0, or -EINVAL for #GP(0) */
@@ -270,6 +281,7 @@ void ferry_cpuid_free(struct ferry_vm *vm);
 /* regs in and out: EAX, EBX, ECX, EDX */
 void ferry_cpuid(struct ferry_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 bool ferry_cpuid_has(struct ferry_vm *vm, u32 leaf, u32 subleaf, int reg, int bit);
+u32 ferry_cpuid_signature(struct ferry_vm *vm); /* leaf 1 EAX */
 bool ferry_policy_msr(struct ferry_vm *vm, u32 index, u64 *value);
 /* In-kernel halves for migrate/: arrays in kernel memory. */
 int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *entries, u32 nr,
@@ -284,6 +296,7 @@ const struct ferry_policy_msr *ferry_policy_msrs(struct ferry_vm *vm, u32 *nr);
 /* ----- msr.c: 0, or -EINVAL for #GP(0); host = from state set or get, not from the guest */
 int ferry_msr_read(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool host);
 int ferry_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value, bool host);
+void ferry_msr_reset(struct ferry_vcpu *vcpu);
 int ferry_msr_save(struct ferry_vcpu *vcpu, struct ferry_state_msrs *out, u32 capacity);
 int ferry_msr_load(struct ferry_vcpu *vcpu, const struct ferry_state_msrs *in);
 
@@ -291,6 +304,8 @@ int ferry_msr_load(struct ferry_vcpu *vcpu, const struct ferry_state_msrs *in);
 int ferry_state_get(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, void *buf, u32 len);
 int ferry_state_set(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, const void *buf,
 		    u32 len);
+long ferry_state_ioctl(struct ferry_vm *vm, struct ferry_vcpu *vcpu, struct ferry_state *args,
+		       bool set);
 #define FERRY_STATE_MAX_BYTES 8192 /* no group is larger */
 
 /* ----- fpu.c: begin/end bracket the run section; load/put swap XCR0 with irqs off */
@@ -299,7 +314,8 @@ void ferry_fpu_free(struct ferry_vcpu *vcpu);
 void ferry_fpu_reset(struct ferry_vcpu *vcpu);
 void ferry_fpu_begin(struct ferry_vcpu *vcpu);
 void ferry_fpu_end(struct ferry_vcpu *vcpu);
-u64 ferry_fpu_host_xcr0(void);
+void ferry_xcr0_load(struct ferry_vcpu *vcpu); /* [irqsoff] */
+void ferry_xcr0_restore(struct ferry_vcpu *vcpu); /* [irqsoff] */
 int ferry_fpu_get(struct ferry_vcpu *vcpu, struct ferry_state_fpu *out, u32 capacity);
 int ferry_fpu_set(struct ferry_vcpu *vcpu, const struct ferry_state_fpu *in, u32 length);
 

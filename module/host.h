@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Facts about the host that are read once at load or asked before a VM is made.
+ */
+#ifndef FERRY_HOST_H
+#define FERRY_HOST_H
+
+#include <linux/types.h>
+
+struct cpu_policy;
+
+int ferry_host_init(void);
+bool ferry_host_tsc_stable(void);
+u64 ferry_fpu_guest_xcr0(void);
+u64 ferry_host_xss(void);
+const struct cpu_policy *ferry_host_policy(void);
+
+#endif /* FERRY_HOST_H */
