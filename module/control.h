@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Control registers, EFER, XCR0 and debug registers as the guest may write them.
+ */
+#ifndef FERRY_CONTROL_H
+#define FERRY_CONTROL_H
+
+#include <asm/processor-flags.h>
+
+#include "ferry.h"
+
+bool ferry_code64(struct ferry_vcpu *vcpu);
+bool ferry_xcr0_valid(struct ferry_vm *vm, u64 xcr0);
+u64 ferry_cr4_allowed(struct ferry_vm *vm);
+u64 ferry_efer_allowed(struct ferry_vm *vm);
+int ferry_set_efer(struct ferry_vcpu *vcpu, u64 value);
+int ferry_check_control(struct ferry_vcpu *vcpu, const struct ferry_state_control *c);
+void ferry_load_control(struct ferry_vcpu *vcpu, const struct ferry_state_control *c);
+
+#endif /* FERRY_CONTROL_H */
