@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VM's policy inside the module: set, verified against this host, frozen by the first vCPU,
+ * and read at every CPUID.
+ *
+ * The table is written under vm->lock while no vCPU exists and constant afterwards.
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "control.h"
+#include "ferry.h"
+#include "host.h"
+#include "lib/cpu/answer.h"
+#include "pending.h"
+#include "lib/cpu/policy.h"
+#include "lib/cpu/xsave.h"
+
+struct ferry_cpuid_table {
+	struct cpu_index index;
+	struct cpu_policy policy;
+};
+
+/* The ioctl and the library use one layout, so tables are copied whole. */
+static_assert(sizeof(struct ferry_cpuid_entry) == sizeof(struct cpu_leaf));
+static_assert(offsetof(struct ferry_cpuid_entry, eax) == offsetof(struct cpu_leaf, reg));
+static_assert(sizeof(struct ferry_policy_msr) == sizeof(struct cpu_msr));
+static_assert(FERRY_MAX_CPUID == CPU_POLICY_MAX_LEAVES);
+static_assert(FERRY_MAX_POLICY_MSRS == CPU_POLICY_MAX_MSRS);
+
+/* ---------------------------------------------------------------- run time */
+
+/**
+ * ferry_cpuid() - answer CPUID
+ * @eax: in: leaf; out: the registers, like the others
+ * @ecx: in: sub-leaf
+ */
+void ferry_cpuid(struct ferry_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+{
+	const struct ferry_cpuid_table *t = vcpu->cpuid;
+	struct cpu_regs out;
+	u32 leaf = *eax, subleaf = *ecx;
+
+	cpu_answer(&t->policy, &t->index, leaf, subleaf, &out);
+	if (cpu_answer_is_dynamic(leaf)) {
+		struct cpu_dynamic dyn = {
+			.x2apic_id = ferry_lapic_id(vcpu),
+			.apic_enabled = ferry_lapic_base(vcpu) & BIT_ULL(11),
+			.osxsave = vcpu->cr4 & X86_CR4_OSXSAVE,
+			.pke = vcpu->cr4 & X86_CR4_PKE,
+			.code64 = leaf == 0x80000001 && ferry_code64(vcpu),
+			.xcr0 = vcpu->xcr0,
+		};
+
+		cpu_answer_dynamic(&t->policy, leaf, subleaf, &dyn, &out);
+	}
+	*eax = out.reg[CPU_EAX];
+	*ebx = out.reg[CPU_EBX];
+	*ecx = out.reg[CPU_ECX];
+	*edx = out.reg[CPU_EDX];
+}
+
+bool ferry_cpuid_has(struct ferry_vm *vm, u32 leaf, u32 subleaf, int reg, int bit)
+{
+	return cpu_policy_reg(&vm->cpuid->policy, leaf, subleaf, reg) & BIT(bit);
+}
+
+u32 ferry_cpuid_signature(struct ferry_vm *vm)
+{
+	return cpu_policy_reg(&vm->cpuid->policy, 1, 0, CPU_EAX);
+}
+
+bool ferry_policy_msr(struct ferry_vm *vm, u32 index, u64 *value)
+{
+	const struct cpu_msr *msr = cpu_policy_find_msr(&vm->cpuid->policy, index);
+
+	if (msr)
+		*value = msr->value;
+	return msr;
+}
+
+/* ------------------------------------------------------------------ set, check */
+
+static int fill_policy(struct cpu_policy *p, const struct ferry_cpuid_entry *entries, u32 nr,
+		       const struct ferry_policy_msr *msrs, u32 nr_msrs)
+{
+	u32 where, i;
+	int ret;
+
+	if (nr > FERRY_MAX_CPUID || nr_msrs > FERRY_MAX_POLICY_MSRS || !nr)
+		return -EINVAL;
+	cpu_policy_init(p);
+	for (i = 0; i < nr; i++) {
+		ret = cpu_policy_add(p, (const struct cpu_leaf *)&entries[i]);
+		if (ret)
+			return ret;
+	}
+	for (i = 0; i < nr_msrs; i++) {
+		if (msrs[i].flags)
+			return -EINVAL;
+		ret = cpu_policy_add_msr(p, msrs[i].index, msrs[i].value);
+		if (ret)
+			return ret;
+	}
+	return cpu_policy_validate(p, &where);
+}
+
+static u32 copy_findings(struct ferry_finding *out, u32 cap, const struct cpu_findings *list)
+{
+	u32 i, nr = min(cap, list->nr);
+
+	for (i = 0; i < nr; i++) {
+		const struct cpu_finding *f = &list->finding[i];
+
+		out[i] = (struct ferry_finding){
+			.leaf = f->leaf,
+			.subleaf = f->subleaf,
+			.reg = f->reg,
+			.bit = f->bit,
+			.severity = f->severity,
+			.cause = f->cause,
+			.guest = f->guest,
+			.host = f->host,
+		};
+	}
+	return nr;
+}
+
+/* 0, -EOPNOTSUPP with findings, -ENOMEM */
+static int check_policy(const struct cpu_policy *p, struct ferry_finding *findings, u32 cap,
+			u32 *nr_findings)
+{
+	struct cpu_findings *list;
+	int ret;
+
+	list = kvzalloc(sizeof(*list), GFP_KERNEL);
+	if (!list)
+		return -ENOMEM;
+	ret = cpu_policy_check(p, ferry_host_policy(), list) == CPU_CHECK_REFUSE ? -EOPNOTSUPP : 0;
+	copy_findings(findings, cap, list);
+	*nr_findings = list->total;
+	kvfree(list);
+	return ret;
+}
+
+/**
+ * ferry_cpuid_check() - can this host honour a policy?
+ * @findings: room for @cap reasons, warnings included
+ * @nr_findings: how many there are, more than @cap perhaps
+ *
+ * Return: 0, -EOPNOTSUPP no, -EINVAL malformed, -ENOMEM.
+ */
+int ferry_cpuid_check(const struct ferry_cpuid_entry *entries, u32 nr,
+		      const struct ferry_policy_msr *msrs, u32 nr_msrs,
+		      struct ferry_finding *findings, u32 cap, u32 *nr_findings)
+{
+	struct cpu_policy *p;
+	int ret;
+
+	*nr_findings = 0;
+	p = kvzalloc(sizeof(*p), GFP_KERNEL);
+	if (!p)
+		return -ENOMEM;
+	ret = fill_policy(p, entries, nr, msrs, nr_msrs);
+	if (!ret)
+		ret = check_policy(p, findings, cap, nr_findings);
+	kvfree(p);
+	return ret;
+}
+
+static u8 vendor_class(enum cpu_vendor vendor)
+{
+	if (vendor == CPU_VENDOR_INTEL)
+		return FERRY_VENDOR_INTEL;
+	return cpu_vendor_is_amd_like(vendor) ? FERRY_VENDOR_AMD : FERRY_VENDOR_OTHER;
+}
+
+/**
+ * ferry_cpuid_install() - give a VM its policy; vm->lock held, no vCPU yet
+ *
+ * Arguments and return as ferry_cpuid_check(). The old policy stays if the new one is refused.
+ */
+int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *entries, u32 nr,
+			const struct ferry_policy_msr *msrs, u32 nr_msrs,
+			struct ferry_finding *findings, u32 cap, u32 *nr_findings)
+{
+	struct ferry_cpuid_table *t;
+	int ret;
+
+	*nr_findings = 0;
+	t = kvzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+	if (!t)
+		return -ENOMEM;
+	ret = fill_policy(&t->policy, entries, nr, msrs, nr_msrs);
+	if (!ret)
+		ret = check_policy(&t->policy, findings, cap, nr_findings);
+	if (ret) {
+		kvfree(t);
+		return ret;
+	}
+	cpu_index_build(&t->index, &t->policy);
+	kvfree(vm->cpuid);
+	vm->cpuid = t;
+	vm->guest_vendor = vendor_class(cpu_policy_vendor(&t->policy));
+	vm->phys_bits = cpu_policy_phys_bits(&t->policy);
+	vm->guest_xcr0 = cpu_xsave_xcr0(&t->policy) | 1;
+	return 0;
+}
+
+void ferry_cpuid_free(struct ferry_vm *vm)
+{
+	kvfree(vm->cpuid);
+	vm->cpuid = NULL;
+}
+
+const struct ferry_cpuid_entry *ferry_cpuid_entries(struct ferry_vm *vm, u32 *nr)
+{
+	*nr = vm->cpuid->policy.nr_leaves;
+	return (const struct ferry_cpuid_entry *)vm->cpuid->policy.leaf;
+}
+
+const struct ferry_policy_msr *ferry_policy_msrs(struct ferry_vm *vm, u32 *nr)
+{
+	*nr = vm->cpuid->policy.nr_msrs;
+	return (const struct ferry_policy_msr *)vm->cpuid->policy.msr;
+}
+
+/* --------------------------------------------------------------------- ioctls */
+
+#define MAX_FINDINGS 1024
+
+/* What an ioctl brings along in user memory, copied once. */
+struct policy_args {
+	struct ferry_cpuid_entry entries[FERRY_MAX_CPUID];
+	struct ferry_policy_msr msrs[FERRY_MAX_POLICY_MSRS];
+	struct ferry_finding findings[MAX_FINDINGS];
+};
+
+int ferry_cpuid_set_policy(struct ferry_vm *vm, struct ferry_policy *args)
+{
+	u32 cap = min_t(u32, args->nr_findings, MAX_FINDINGS), found = 0;
+	struct policy_args *buf;
+	int ret;
+
+	if (args->reserved || args->nr_cpuid > FERRY_MAX_CPUID ||
+	    args->nr_msrs > FERRY_MAX_POLICY_MSRS)
+		return -EINVAL;
+	if (!args->findings)
+		cap = 0;
+	buf = kvzalloc(sizeof(*buf), GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = -EFAULT;
+	if (copy_from_user(buf->entries, u64_to_user_ptr(args->cpuid),
+			   args->nr_cpuid * sizeof(buf->entries[0])) ||
+	    copy_from_user(buf->msrs, u64_to_user_ptr(args->msrs),
+			   args->nr_msrs * sizeof(buf->msrs[0])))
+		goto out;
+	ret = ferry_cpuid_install(vm, buf->entries, args->nr_cpuid, buf->msrs, args->nr_msrs,
+				  buf->findings, cap, &found);
+	args->nr_findings = found;
+	if (copy_to_user(u64_to_user_ptr(args->findings), buf->findings,
+			 min(cap, found) * sizeof(buf->findings[0])))
+		ret = -EFAULT;
+out:
+	kvfree(buf);
+	return ret;
+}
+
+int ferry_cpuid_get_policy(struct ferry_vm *vm, struct ferry_policy *args)
+{
+	u32 nr, nr_msrs, cap = args->nr_cpuid, cap_msrs = args->nr_msrs;
+	const struct ferry_cpuid_entry *entries;
+	const struct ferry_policy_msr *msrs;
+
+	if (args->reserved)
+		return -EINVAL;
+	if (!vm->cpuid)
+		return -ENODATA;
+	entries = ferry_cpuid_entries(vm, &nr);
+	msrs = ferry_policy_msrs(vm, &nr_msrs);
+	args->nr_cpuid = nr;
+	args->nr_msrs = nr_msrs;
+	args->nr_findings = 0;
+	if (cap < nr || cap_msrs < nr_msrs)
+		return -ENOSPC;
+	if (copy_to_user(u64_to_user_ptr(args->cpuid), entries, nr * sizeof(*entries)) ||
+	    copy_to_user(u64_to_user_ptr(args->msrs), msrs, nr_msrs * sizeof(*msrs)))
+		return -EFAULT;
+	return 0;
+}
