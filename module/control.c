@@ -258,6 +258,8 @@ int ferry_set_dr(struct ferry_vcpu *vcpu, int nr, u64 val)
 
 /**
  * ferry_check_control() - would a CPU enter a guest in this state?
+ * @vcpu: the vCPU
+ * @c: the group
  *
  * SDM 26.3.1.1, APM 15.5.1 (canonicalisation and consistency checks), and the policy.
  */

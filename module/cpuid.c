@@ -32,8 +32,11 @@ static_assert(FERRY_MAX_POLICY_MSRS == CPU_POLICY_MAX_MSRS);
 
 /**
  * ferry_cpuid() - answer CPUID
+ * @vcpu: the vCPU
  * @eax: in: leaf; out: the registers, like the others
+ * @ebx: out
  * @ecx: in: sub-leaf
+ * @edx: out
  */
 void ferry_cpuid(struct ferry_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
@@ -145,7 +148,12 @@ static int check_policy(const struct cpu_policy *p, struct ferry_finding *findin
 
 /**
  * ferry_cpuid_check() - can this host honour a policy?
+ * @entries: the policy's leaves
+ * @nr: entries at @entries
+ * @msrs: its feature MSRs
+ * @nr_msrs: entries at @msrs
  * @findings: room for @cap reasons, warnings included
+ * @cap: entries at @findings
  * @nr_findings: how many there are, more than @cap perhaps
  *
  * Return: 0, -EOPNOTSUPP no, -EINVAL malformed, -ENOMEM.
@@ -177,6 +185,14 @@ static u8 vendor_class(enum cpu_vendor vendor)
 
 /**
  * ferry_cpuid_install() - give a VM its policy; vm->lock held, no vCPU yet
+ * @vm: the VM
+ * @entries: the policy's leaves
+ * @nr: entries at @entries
+ * @msrs: its feature MSRs
+ * @nr_msrs: entries at @msrs
+ * @findings: room for reasons, or NULL with @cap 0
+ * @cap: entries at @findings
+ * @nr_findings: out: how many there are, perhaps more than @cap
  *
  * Arguments and return as ferry_cpuid_check(). The old policy stays if the new one is refused.
  */

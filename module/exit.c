@@ -46,6 +46,7 @@ bool ferry_skip_insn(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 
 /**
  * ferry_exit_error() - end FERRY_RUN with an error report
+ * @vcpu: the vCPU
  * @kind: FERRY_ERROR_*
  * @fmt: what happened, for a person
  *
@@ -354,6 +355,8 @@ const char *ferry_exit_kind_name(u32 kind)
 
 /**
  * ferry_handle_exit() - do what vcpu->exit asks for, as far as @stage allows
+ * @vcpu: the vCPU
+ * @stage: the context of this call
  *
  * Return: RESUME, TO_USER, or NEXT_STAGE with nothing changed. Never NEXT_STAGE from
  * FERRY_STAGE_SLEEP.

@@ -419,6 +419,9 @@ static int unknown(struct ferry_vcpu *vcpu, u32 index, bool write, bool host)
 
 /**
  * ferry_msr_read() - RDMSR
+ * @vcpu: the vCPU
+ * @index: MSR number
+ * @value: what to write, or where to put what was read
  * @host: for a state group rather than the guest
  *
  * Any context with vcpu->lock held. Return: 0, or -EINVAL for #GP(0).
@@ -435,6 +438,10 @@ int ferry_msr_read(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool host)
 
 /**
  * ferry_msr_write() - WRMSR; arguments and return as ferry_msr_read()
+ * @vcpu: the vCPU
+ * @index: MSR number
+ * @value: what to write, or where to put what was read
+ * @host: for a state group rather than the guest
  */
 int ferry_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value, bool host)
 {
@@ -461,6 +468,8 @@ void ferry_msr_reset(struct ferry_vcpu *vcpu)
 
 /**
  * ferry_msr_save() - every MSR of the group that exists for this guest
+ * @vcpu: the vCPU
+ * @out: the group
  * @capacity: bytes at @out
  *
  * Return: bytes used, or -ENOSPC.
@@ -501,6 +510,8 @@ static int load_one(struct ferry_vcpu *vcpu, const struct ferry_msr_value *v)
 
 /**
  * ferry_msr_load() - set MSRs from a group whose length the caller has checked
+ * @vcpu: the vCPU
+ * @in: the group
  *
  * All or nothing: when one is refused, those before it get their old values back.
  */

@@ -241,7 +241,9 @@ static bool valid_group(struct ferry_vcpu *vcpu, u32 group)
 
 /**
  * ferry_state_get() - read one group
+ * @vm: the VM
  * @vcpu: NULL for the VM's groups; else its lock is held
+ * @group: FERRY_STATE_*
  * @buf: kernel memory
  * @len: its size
  *
@@ -278,6 +280,11 @@ static int set_msrs(struct ferry_vcpu *vcpu, const struct ferry_state_msrs *in, 
 
 /**
  * ferry_state_set() - write one group; arguments as ferry_state_get()
+ * @vm: the VM
+ * @vcpu: the vCPU
+ * @group: FERRY_STATE_*
+ * @buf: kernel memory
+ * @len: bytes at @buf
  *
  * Return: 0, or -EINVAL with nothing changed.
  */
@@ -329,7 +336,10 @@ static int copy_out(struct ferry_vm *vm, struct ferry_vcpu *vcpu, struct ferry_s
 
 /**
  * ferry_state_ioctl() - FERRY_GET_STATE and FERRY_SET_STATE of both files
+ * @vm: the VM
  * @vcpu: NULL for the VM's file
+ * @args: the caller's struct
+ * @set: FERRY_SET_STATE
  */
 long ferry_state_ioctl(struct ferry_vm *vm, struct ferry_vcpu *vcpu, struct ferry_state *args,
 		       bool set)

@@ -39,6 +39,7 @@ void ferry_request(struct ferry_vcpu *vcpu, enum ferry_request req)
 
 /**
  * ferry_kick() - make a vCPU look at its requests
+ * @vcpu: the vCPU
  *
  * Any context. Wakes it if it sleeps, interrupts its CPU if it is in the guest. Does not wait.
  */
@@ -63,6 +64,8 @@ static void acknowledge(void *unused)
 
 /**
  * ferry_kick_all_sync() - set a request on all vCPUs and wait for those inside the guest
+ * @vm: the VM
+ * @req: FERRY_REQ_*
  *
  * When it returns, every vCPU has left the guest at least once since the request was set and
  * serves it before it enters again. Sleepable context, interrupts on.
@@ -124,6 +127,10 @@ static bool contributory(u8 vector)
 
 /**
  * ferry_queue_exception() - raise an exception at the next entry
+ * @vcpu: the vCPU
+ * @vector: 0..31
+ * @has_error: @error is pushed
+ * @error: error code
  * @payload: CR2 for #PF, bits to set in DR6 for #DB; applied when the exception is delivered
  *
  * An exception met while another is being delivered becomes #DF or a shutdown, or is served
@@ -606,6 +613,7 @@ static const struct file_operations vcpu_fops = {
 
 /**
  * ferry_vcpu_reset() - power-up or INIT state (SDM 9.1, table 9-1; APM 14.1)
+ * @vcpu: the vCPU
  * @init: an INIT signal: FPU, MSRs, TSC and CR0.CD/NW keep their values
  */
 void ferry_vcpu_reset(struct ferry_vcpu *vcpu, bool init)
@@ -704,6 +712,8 @@ err_vcpu:
 
 /**
  * ferry_vcpu_create() - add a vCPU to a VM
+ * @vm: the VM
+ * @id: vCPU number
  *
  * Return: file descriptor, or -errno as struct ferry_create_vcpu says.
  */
