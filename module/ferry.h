@@ -102,14 +102,16 @@ struct ferry_vm {
 	struct ferry_migration *migration; /* migrate/ */
 	void *arch; /* backend */
 
-	struct { /* clock.c */
+	struct { /* clock.c; all under its lock */
 		raw_spinlock_t lock;
-		u32 tsc_khz; /* guest rate */
+		u32 tsc_khz; /* rate the guest was born with */
 		s64 ns_offset; /* guest_ns = host boottime ns + ns_offset */
-		u64 tsc_base; /* guest TSC that belongs to ... */
-		u64 host_tsc_base; /* ... this host TSC */
-		u64 paused_ns; /* guest_ns at pause, ~0 when running */
+		bool paused; /* time stands still at ... */
+		u64 paused_ns; /* ... this guest_ns and ... */
+		u64 paused_tsc; /* ... this host TSC */
+		u64 paused_wall; /* host CLOCK_REALTIME at that instant, 0 unknown */
 		u64 wall_clock_msr;
+		bool wall_clock_due; /* write the wall-clock page at the next update */
 	} clock;
 };
 
@@ -167,6 +169,8 @@ struct ferry_vcpu {
 	u64 tsc_offset; /* guest TSC = host TSC + tsc_offset */
 	u64 tsc_adjust;
 	u64 system_time_msr; /* kvmclock page of this vCPU | 1 */
+	int tsc_cpu; /* where it was seen */
+	u64 tsc_seen; /* guest TSC at the last load, which a change of CPU must not undercut */
 	bool guest_stopped; /* PVCLOCK_GUEST_STOPPED at the next update */
 	u64 seen_xcr0; /* gates the guest ever opened, for ferry stat */
 	u64 seen_cr4;
@@ -410,13 +414,15 @@ u64 ferry_guest_ns(struct ferry_vm *vm); /* kvmclock time */
 u64 ferry_guest_tsc(struct ferry_vcpu *vcpu); /* now */
 void ferry_set_guest_tsc(struct ferry_vcpu *vcpu, u64 tsc); /* WRMSR TSC: moves tsc_adjust too */
 void ferry_set_tsc_adjust(struct ferry_vcpu *vcpu, u64 adjust);
-u64 ferry_tsc_to_ns(struct ferry_vm *vm, u64 guest_tsc_delta);
+u64 ferry_tsc_to_ns(u64 ticks); /* guest TSC ticks are host ticks: no scaling yet */
 void ferry_clock_update(struct ferry_vcpu *vcpu); /* FERRY_REQ_CLOCK; writes the page */
 bool ferry_clock_load(struct ferry_vcpu *vcpu, int cpu); /* true: rewrite the page */
 int ferry_clock_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value);
 int ferry_clock_msr_read(struct ferry_vcpu *vcpu, u32 index, u64 *value);
 void ferry_clock_pause(struct ferry_vm *vm);
 void ferry_clock_continue(struct ferry_vm *vm, bool guest_stopped);
+/* Paused, after a move: let the time of the blackout pass for the guest too. */
+void ferry_clock_advance(struct ferry_vm *vm, u64 ns);
 int ferry_clock_get_state(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, void *buf,
 			  u32 len); /* CLOCK, VMCLOCK */
 int ferry_clock_set_state(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, const void *buf,

@@ -57,21 +57,6 @@ int __weak ferry_iobus_port(struct ferry_vcpu *vcpu, u16 port, u8 width, bool wr
 int __weak ferry_iobus_mmio(struct ferry_vcpu *vcpu, u64 gpa, u8 width, bool write, void *data) { return 0; }
 int __weak ferry_irqfd(struct ferry_vm *vm, const struct ferry_irqfd *args) { return 0; }
 int __weak ferry_ioeventfd(struct ferry_vm *vm, const struct ferry_ioeventfd *args) { return 0; }
-void __weak ferry_clock_init(struct ferry_vm *vm) {  }
-void __weak ferry_clock_vcpu_init(struct ferry_vcpu *vcpu) {  }
-u64 __weak ferry_guest_ns(struct ferry_vm *vm) { return 0; }
-u64 __weak ferry_guest_tsc(struct ferry_vcpu *vcpu) { return 0; }
-void __weak ferry_set_guest_tsc(struct ferry_vcpu *vcpu, u64 tsc) {  }
-void __weak ferry_set_tsc_adjust(struct ferry_vcpu *vcpu, u64 adjust) {  }
-u64 __weak ferry_tsc_to_ns(struct ferry_vm *vm, u64 guest_tsc_delta) { return 0; }
-void __weak ferry_clock_update(struct ferry_vcpu *vcpu) {  }
-bool __weak ferry_clock_load(struct ferry_vcpu *vcpu, int cpu) { return false; }
-int __weak ferry_clock_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value) { return 0; }
-int __weak ferry_clock_msr_read(struct ferry_vcpu *vcpu, u32 index, u64 *value) { return 0; }
-void __weak ferry_clock_pause(struct ferry_vm *vm) {  }
-void __weak ferry_clock_continue(struct ferry_vm *vm, bool guest_stopped) {  }
-int __weak ferry_clock_get_state(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, void *buf, u32 len) { return 0; }
-int __weak ferry_clock_set_state(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, const void *buf, u32 len) { return 0; }
 int __weak ferry_emulation_init(struct ferry_vcpu *vcpu) { return 0; }
 void __weak ferry_emulation_free(struct ferry_vcpu *vcpu) {  }
 enum ferry_next __weak ferry_emulate(struct ferry_vcpu *vcpu, enum ferry_stage stage) { return FERRY_TO_USER; }
