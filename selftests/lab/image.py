@@ -124,16 +124,25 @@ def stripped(path):
     return data
 
 
+def built(directory):
+    """(name, path) of what was built from selftests/DIRECTORY and still has its source."""
+    here = os.path.join(TOP, "selftests", directory)
+    for source in sorted(os.listdir(here)) if os.path.isdir(here) else []:
+        stem, dot = os.path.splitext(source)
+        name = {".c": stem, ".S": stem + ".bin", ".sh": source}.get(dot)
+        path = os.path.join(BUILD, "selftests", directory, name or "")
+        if name and os.path.isfile(path):
+            yield name, path
+
+
 def guest_initrd():
     """A guest's initramfs: busybox, an init that does what guest.run= says, our guest programs."""
     cpio = Cpio()
     add_busybox(cpio)
     cpio.file("init", os.path.join(TOP, "selftests/guest/init"))
-    where = os.path.join(BUILD, "selftests/guest")
-    for name in sorted(os.listdir(where)) if os.path.isdir(where) else []:
-        path = os.path.join(where, name)
-        if os.access(path, os.X_OK) and not name.endswith((".bin", ".elf")):
-            cpio.data("bin/" + name, open(path, "rb").read(), 0o755)
+    for name, path in built("guest"):
+        if not name.endswith(".bin"):
+            cpio.file("bin/" + name, path)
     return cpio.bytes()
 
 
@@ -156,13 +165,9 @@ def host_image(kernel, env, jobs, guests=(), files=(), module=True):
         cpio.file("bin/ferry", tool)
         programs.append(tool)
     for d in TEST_DIRS:
-        where = os.path.join(BUILD, "selftests", d)
-        for name in sorted(os.listdir(where)) if os.path.isdir(where) else []:
-            path = os.path.join(where, name)
-            if os.path.isfile(path) and not name.endswith((".elf", ".d", ".o", ".list", ".a")):
-                cpio.file("tests/%s/%s" % (d, name), path)
-                if os.access(path, os.X_OK):
-                    programs.append(path)
+        for name, path in built(d):
+            cpio.file("tests/%s/%s" % (d, name), path)
+            programs.append(path)
     for here, there in files:
         cpio.file(there, here)
         programs.append(here)
