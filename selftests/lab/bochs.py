@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
 
 import image
 from host import EMULATORS, Host
@@ -113,11 +112,9 @@ class Bochs(Host):
         env = dict(os.environ, TERM="vt100", BOCHSRC="/dev/null")
         if self.options.icount:
             env["LD_PRELOAD"] = os.path.join(image.BUILD, "selftests/lab/steady.so")
-        self.process = subprocess.Popen(self.command(), stdin=slave, stdout=slave, stderr=slave,
-                                        env=env, start_new_session=True)
+        self.launch(self.command(), stdin=slave, stdout=slave, stderr=slave, env=env)
         os.close(slave)
         threading.Thread(target=self._drain, args=(master,), daemon=True).start()
-        self.deadline = time.monotonic() + self.options.timeout
 
     @staticmethod
     def _drain(master):

@@ -21,6 +21,14 @@ CMDLINE = ("console=ttyS0,115200 panic=-1 oops=panic quiet loglevel=2 cryptomgr.
            "selinux=0 apparmor=0 random.trust_cpu=on no_timer_check "
            "initcall_blacklist=load_system_certificate_list,blacklist_init")
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
+running = set()  # every host that was started, for the lab's own sudden end
+
+
+def kill_all():
+    for host in list(running):
+        if host.running():
+            host.kill()
+        shutil.rmtree(os.path.dirname(host.control_path), ignore_errors=True)
 
 
 class Host:
@@ -77,12 +85,20 @@ class Host:
         with open(os.path.join(self.dir, self.name + ".command"), "w") as f:
             f.write(shlex.join(self.command()) + "\n")
         self.stderr = open(os.path.join(self.dir, self.name + ".stderr"), "wb")
-        interactive = self.options.shell
-        self.process = subprocess.Popen(
-            self.command(), stdin=None if interactive else subprocess.DEVNULL,
-            stdout=None if interactive else self.stderr, stderr=self.stderr,
-            start_new_session=not interactive)
+        if self.options.shell:
+            self.launch(self.command(), stderr=self.stderr)
+        else:
+            self.launch(self.command(), stdin=subprocess.DEVNULL, stdout=self.stderr,
+                        stderr=self.stderr)
+
+    def launch(self, command, **how):
+        """Starts the emulator. Should the lab be killed, timeout(1) still ends it."""
+        if not self.options.shell:
+            command = ["timeout", "-k", "5", str(self.options.timeout + 15)] + command
+            how["start_new_session"] = True
+        self.process = subprocess.Popen(command, **how)
         self.deadline = time.monotonic() + self.options.timeout
+        running.add(self)
 
     def running(self):
         return self.process is not None and self.process.poll() is None
@@ -93,8 +109,14 @@ class Host:
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                self.kill()
                 self.process.wait()
+
+    def kill(self):
+        if self.options.shell:
+            self.process.kill()
+        else:
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def output(self):
         try:
@@ -169,7 +191,7 @@ class Qemu(Host):
 
     def cut(self):
         """The power fails: nothing is flushed, nothing is told."""
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.kill()
 
 
 EMULATORS = {"qemu": Qemu}

@@ -10,6 +10,7 @@ import re
 import shlex
 import stat
 import subprocess
+import tempfile
 
 from kernels import LabError, cache_dir
 
@@ -103,7 +104,7 @@ def base(kernel):
         for name in sorted(os.listdir(kernel.modules)):
             cpio.file("lib/modules/%s/%s" % (kernel.release, name),
                       os.path.join(kernel.modules, name))
-        with open("%s.%d" % (path, os.getpid()), "wb") as f:
+        with tempfile.NamedTemporaryFile(dir=cache_dir(), delete=False) as f:
             f.write(cpio.bytes())
         os.rename(f.name, path)
     with open(path, "rb") as f:
@@ -115,13 +116,9 @@ def module_path(kernel):
 
 
 def stripped(path):
-    out = os.path.join(BUILD, "lab", "strip-%d" % os.getpid())
-    os.makedirs(os.path.dirname(out), exist_ok=True)
-    subprocess.run(["strip", "-g", "-o", out, path], check=True)
-    with open(out, "rb") as f:
-        data = f.read()
-    os.unlink(out)
-    return data
+    with tempfile.NamedTemporaryFile(prefix="ferry-lab-") as out:
+        subprocess.run(["strip", "-g", "-o", out.name, path], check=True)
+        return open(out.name, "rb").read()
 
 
 def built(directory):

@@ -13,17 +13,32 @@ PLAN = re.compile(r"^\s*1\.\.(\d+)(.*)$")
 
 
 class Report:
-    def __init__(self, out):
+    """Numbers tests and writes them to out; without out, keeps them for replay()."""
+
+    def __init__(self, out=None):
         self.out = out
         self.count = self.failed = 0
+        self.kept = []
 
     def test(self, good, what):
         self.count += 1
         self.failed += not good
-        print("%sok %d - %s" % ("" if good else "not ", self.count, what), file=self.out, flush=True)
+        if self.out:
+            print("%sok %d - %s" % ("" if good else "not ", self.count, what), file=self.out,
+                  flush=True)
+        else:
+            self.kept.append((self.test, (good, what)))
 
     def note(self, text):
-        print("# " + text, file=self.out, flush=True)
+        if self.out:
+            print("# " + text, file=self.out, flush=True)
+        else:
+            self.kept.append((self.note, (text,)))
+
+    def replay(self, other):
+        """Takes over what another report has kept."""
+        for method, args in other.kept:
+            getattr(self, method.__name__)(*args)
 
     def plan(self):
         print("1..%d" % self.count, file=self.out, flush=True)
