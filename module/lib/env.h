@@ -98,7 +98,11 @@ static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
 
 static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 c)
 {
-	return (u64)((unsigned __int128)a * b / c);
+	u64 q;
+
+	/* As the kernel does it: no call into libgcc. The quotient must fit. */
+	__asm__("mulq %2; divq %3" : "=a"(q) : "a"(a), "rm"(b), "rm"(c) : "rdx", "cc");
+	return q;
 }
 
 static inline u64 div_u64(u64 a, u32 b)
