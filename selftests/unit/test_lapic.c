@@ -512,6 +512,133 @@ static void test_lvt(void)
 	ok(lapic_pending(&l) == 0xf3 && rd(LAPIC_LVT_PERF) == 0xf3, "AMD: LVTPC does not");
 }
 
+/* Effects on others, and what must not happen beside the things tested above. */
+static void test_effects(void)
+{
+	struct lapic_state fresh, after;
+	unsigned int i, bad = 0;
+
+	for (i = 0; i < 0x40; i++)
+		bad += lapic_reg_needs_time(i) !=
+		       (i == LAPIC_SVR || i == LAPIC_LVT_TIMER || i == LAPIC_TMICT ||
+			i == LAPIC_TMCCT || i == LAPIC_TDCR || (i > LAPIC_TMCCT && i < LAPIC_TDCR));
+	ok_eq(bad, 0, "the registers that look at clocks");
+
+	power_on(0, ALL_FEATURES);
+	wr(LAPIC_SVR, 0x1ff);
+	ok(out.what & LAPIC_DO_MODE, "enabling is a change of mode");
+	wr(LAPIC_SVR, 0xff);
+	ok_eq(out.what, LAPIC_DO_MODE | LAPIC_DO_TIMER, "disabling too, and stops the timer");
+	ok(x2_wr(LAPIC_SELF_IPI, 0x40), "no SELF IPI in xAPIC mode");
+	enter_x2apic();
+	x2_wr(LAPIC_SELF_IPI, 0x40);
+	ok_eq(lapic_highest_irr(&l), -1, "SELF IPI to a software-disabled LAPIC is lost");
+	x2_wr(LAPIC_SVR, 0x1ff);
+	accept(APIC_MODE_FIXED, 0x10, APIC_MSG_LEVEL);
+	ok_eq(lapic_pending(&l), 0x10, "16 is the first legal vector");
+	x2_wr(LAPIC_SELF_IPI, 0x10);
+	ok_eq(l.tmr.w[0], 0, "SELF IPI is an edge");
+	x2_wr(LAPIC_LVT_LINT0, 0x700);
+	ok(out.what & LAPIC_DO_IRQ, "opening LINT0 to the i8259 asks for attention");
+	x2_wr(LAPIC_LVT_TIMER, 0x61);
+	ok(out.what & LAPIC_DO_TIMER, "a write to the LVT timer entry concerns the timer");
+	x2_wr(LAPIC_TDCR, 0xb);
+	ok(out.what & LAPIC_DO_TIMER, "a write to the divider too");
+	memset(&out, 0, sizeof(out));
+	lapic_base_write(&l, 0xfee00000, &out);
+	ok_eq(out.what, LAPIC_DO_MODE | LAPIC_DO_TIMER, "disabling by base stops the timer");
+	lapic_lint(&l, 0, true, &out);
+	ok(out.what & LAPIC_DO_EXTINT, "disabled: LINT0's edge is ExtINT");
+	memset(&out, 0, sizeof(out));
+	lapic_lint(&l, 0, true, &out);
+	ok_eq(out.what, 0, "and no edge is nothing");
+
+	power_on(0, ALL_FEATURES);
+	software_enable();
+	ok(accept(APIC_MODE_EXTINT, 0, 0) && out.what == (LAPIC_DO_EXTINT | LAPIC_DO_IRQ),
+	   "an ExtINT message");
+	wr(LAPIC_LVT_LINT1, 0x500);
+	lapic_lint(&l, 1, true, &out);
+	ok(out.what & LAPIC_DO_INIT, "LINT1 can be INIT");
+	wr(LAPIC_LVT_LINT0, 0x700);
+	memset(&out, 0, sizeof(out));
+	lapic_lint(&l, 0, true, &out);
+	ok_eq(out.what, LAPIC_DO_EXTINT | LAPIC_DO_IRQ, "an edge at LINT0 as ExtINT");
+	wr(LAPIC_LVT_PERF, 0x200);
+	memset(&out, 0, sizeof(out));
+	lapic_pmi(&l, &out);
+	ok(!out.what && rd(LAPIC_LVT_PERF) == 0x200, "SMI goes nowhere and masks nothing");
+	wr(LAPIC_LVT_LINT0, 0x8400);
+	lapic_lint(&l, 0, false, &out);
+	memset(&out, 0, sizeof(out));
+	lapic_lint(&l, 0, true, &out);
+	ok(out.what == LAPIC_DO_NMI && rd(LAPIC_LVT_LINT0) == 0x8400,
+	   "NMI at LINT0 is an edge whatever the trigger bit");
+
+	power_on(0, ALL_FEATURES);
+	software_enable();
+	for (i = LAPIC_LVT_THERMAL; i <= LAPIC_LVT_ERROR; i++)
+		wr(i, 0x30 + i);
+	wr(LAPIC_LVT_TIMER, 0x62);
+	wr(LAPIC_TMICT, 1);
+	now.ns += 100;
+	lapic_timer_run(&l, now, &out);
+	lapic_pmi(&l, &out);
+	lapic_lint(&l, 0, true, &out);
+	rd(0);
+	for (i = 0; i < 4; i++)
+		bad += l.tmr.w[i] != 0;
+	ok_eq(hweight64(l.irr.w[1]), 4, "timer, counter, LINT0 and error");
+	ok_eq(bad, 0, "are edges");
+
+	power_on(0, ALL_FEATURES);
+	software_enable();
+	wr(LAPIC_LVT_LINT0, 0x8050);
+	lapic_lint(&l, 0, true, &out);
+	lapic_ack(&l);
+	accept(APIC_MODE_FIXED, 0x60, APIC_MSG_LEVEL);
+	lapic_ack(&l);
+	lapic_eoi(&l, &out);
+	ok_eq(rd(LAPIC_LVT_LINT0), 0xc050, "another vector's EOI leaves LINT0's remote IRR");
+	wr(LAPIC_ICR2, 0x07000000);
+	wr(LAPIC_ICR, 0x84131);
+	ok(out.ipi.mode == APIC_MODE_FIXED, "lowest priority to all is fixed");
+	ok_eq(lapic_mmio_read(&l, 0x34f, 4, now, &out), 0, "the gap behind a register reads zero");
+	wr(LAPIC_TPR, 0xff);
+	ok_eq(lapic_mmio_read(&l, 0x350, 1, now, &out), 0x50, "a byte is a byte");
+	ok_eq(lapic_mmio_read(&l, 0x350, 2, now, &out), 0xc050, "two are two");
+
+	/* INIT of a LAPIC with something in every register. */
+	power_on(5, ALL_FEATURES);
+	lapic_get_state(&l, &fresh);
+	wr(LAPIC_SVR, 0x3aa);
+	wr(LAPIC_LDR, 0x81000000);
+	wr(LAPIC_DFR, 0);
+	wr(LAPIC_TPR, 0x23);
+	for (i = LAPIC_LVT_TIMER; i <= LAPIC_LVT_ERROR; i++)
+		wr(i, 0x40);
+	wr(LAPIC_TDCR, 3);
+	wr(LAPIC_TMICT, 10000);
+	accept(APIC_MODE_FIXED, 0xf2, APIC_MSG_LEVEL);
+	lapic_ack(&l);
+	accept(APIC_MODE_FIXED, 0x52, APIC_MSG_LEVEL);
+	rd(0);
+	wr(LAPIC_ESR, 0);
+	rd(0);
+	wr(LAPIC_ICR2, 0x12000000);
+	wr(LAPIC_ICR, 0xc40f3);
+	lapic_init(&l);
+	lapic_get_state(&l, &after);
+	ok_mem(&after, &fresh, sizeof(fresh), "INIT leaves the registers as power-up does");
+	ok_eq(l.ppr, 0, "and PPR");
+	wr(LAPIC_ID, 0x09000000);
+	lapic_init(&l);
+	ok_eq(rd(LAPIC_ID), 9 << 24, "INIT keeps the id");
+	base_wr(0xfee00000);
+	base_wr(0xfee00800);
+	ok_eq(rd(LAPIC_ID), 5 << 24, "disabling does not");
+}
+
 int main(void)
 {
 	test_power_on();
@@ -524,5 +651,6 @@ int main(void)
 	test_software_disable();
 	test_icr();
 	test_lvt();
+	test_effects();
 	return done();
 }

@@ -258,6 +258,15 @@ static void test_route(void)
 	ok_eq(route(0, 1, APIC_MODE_INIT, 0, 0), 0, "not even INIT");
 	ok_eq(route(0, 9, APIC_MODE_INIT, APIC_SHORT_OTHERS, 0), 0x3c, "nor by shorthand");
 
+	each(setup_flat);
+	l = many[3];
+	wr(LAPIC_ID, 0x02000000);
+	many[3] = l;
+	set[2] = NULL;
+	ok_eq(route(0, 2, APIC_MODE_FIXED, 0, 0), 0x08, "an id is not an index");
+	set[2] = &many[2];
+	ok_eq(route(0, 0x105, APIC_MODE_FIXED, 0, L | W), 0, "a wide destination misses xAPICs");
+
 	each(setup_cluster);
 	ok_eq(route(0, 0x13, APIC_MODE_FIXED, 0, L), 0x0c, "cluster: both of cluster 1");
 	ok_eq(route(0, 0x21, APIC_MODE_FIXED, 0, L), 0x10, "cluster: one of cluster 2");
@@ -397,6 +406,7 @@ static void test_state(void)
 	REFUSED(esr_pending, 0x100, "pending errors");
 	REFUSED(lines, 4, "a third line");
 	REFUSED(lvt[5], 0x200e5, "LVT reserved bit");
+	REFUSED(lvt[0], 0xa0061, "LVT timer reserved bit");
 	REFUSED(irr[0], BIT(15), "vector 15 waiting");
 	REFUSED(isr[0], BIT(0), "vector 0 in service");
 	REFUSED(tmr[0], BIT(7), "TMR of vector 7");
