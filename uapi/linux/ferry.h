@@ -789,6 +789,11 @@ struct ferry_state_vmclock {
  * @error_record: out; record type at which the stream was refused
  * @error_offset: out; byte offset of that record
  * @nr_vcpus: RECEIVE, out at DEFINED
+ * @uuid: RECEIVE, out at DEFINED: the VM's identity; SEND, out: the same
+ * @generation: out; number of this attempt
+ * @journal: identity of the destination's journal. RECEIVE reads it and sends it in HELLO; SEND
+ *	has written it at FROZEN, FINISH on every return
+ * @nonce: out; of the source's stream header. A query after IN_DOUBT names both
  * @error: out; text for a person, NUL-terminated
  *
  * Source:      SEND -> FROZEN, FINISH -> DONE | IN_DOUBT | ABORTED.
@@ -818,7 +823,9 @@ struct ferry_migrate {
 	__u64 error_offset;
 	__u8 uuid[16];
 	__u64 generation;
-	__u64 reserved[4];
+	__u64 journal;
+	__u64 nonce;
+	__u64 reserved[2];
 	__u8 error[128];
 };
 
