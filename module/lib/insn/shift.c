@@ -224,13 +224,21 @@ int x_lzcnt(struct exec *x)
 	return INSN_DONE;
 }
 
+static unsigned int ones(u64 value)
+{
+	value -= value >> 1 & 0x5555555555555555ULL;
+	value = (value & 0x3333333333333333ULL) + (value >> 2 & 0x3333333333333333ULL);
+	value = (value + (value >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (unsigned int)(value * 0x0101010101010101ULL >> 56);
+}
+
 int x_popcnt(struct exec *x)
 {
 	unsigned int bytes = op_size(x, 0);
 	u64 a;
 
 	TRY(get_op(x, 1, bytes, &a));
-	TRY(put_op(x, 0, bytes, hweight64(a)));
+	TRY(put_op(x, 0, bytes, ones(a)));
 	set_arith(x, FL_ARITH, a ? 0 : FL_ZF);
 	return INSN_DONE;
 }
