@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A physical CPU: owning its SVM for a run section, its ASIDs, and what is exchanged when a vCPU
+ * comes to it and goes.
+ *
+ * Everything here runs with preemption off on the CPU it is about; there are no locks.
+ *
+ * EFER.SVME is set only inside a run section, so that KVM may use the CPU at other times. Our
+ * VM_HSAVE_PA stays behind as a mark: if it is still there at the next section, nobody has run
+ * guests on this CPU in between and the TLB holds only our ASIDs. INIT, suspend, hotplug and
+ * other hypervisors all change it.
+ */
+#include <linux/cpumask.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/smp.h>
+#include <linux/topology.h>
+#include <asm/cpufeature.h>
+#include <asm/io.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+
+#include "svm.h"
+
+DEFINE_PER_CPU(struct svm_cpu, svm_cpus);
+
+/* ------------------------------------------------------------------ ownership */
+
+/* Mitigations that need a bit of a CPU's configuration for as long as guests run there. */
+static void configure_cpu(void)
+{
+#ifdef X86_FEATURE_SRSO_BP_SPEC_REDUCE
+	/* SRSO: the kernel chose "reduced speculation" and leaves the bit to hypervisors. */
+	if (cpu_feature_enabled(X86_FEATURE_SRSO_BP_SPEC_REDUCE)) {
+		u64 config = svm_rdmsr(MSR_ZEN4_BP_CFG);
+
+		svm_wrmsr(MSR_ZEN4_BP_CFG, config | BIT_ULL(MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT));
+	}
+#endif
+}
+
+static void unconfigure_cpu(void)
+{
+#ifdef X86_FEATURE_SRSO_BP_SPEC_REDUCE
+	if (cpu_feature_enabled(X86_FEATURE_SRSO_BP_SPEC_REDUCE)) {
+		u64 config = svm_rdmsr(MSR_ZEN4_BP_CFG);
+
+		svm_wrmsr(MSR_ZEN4_BP_CFG, config & ~BIT_ULL(MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT));
+	}
+#endif
+}
+
+/* First section on this CPU, or somebody else used its SVM, or it was reset. */
+static int take_over(struct svm_cpu *cpu)
+{
+	/* A CPU that came online late may have SVM locked by its firmware: do not fault on it. */
+	if (wrmsrq_safe(MSR_EFER, cpu->efer | EFER_SVME))
+		return -EBUSY;
+	svm_wrmsr(MSR_VM_HSAVE_PA, cpu->hsave_pa);
+	/* Their translations may carry our ASIDs: the next one handed out flushes all. */
+	cpu->generation++;
+	cpu->next_asid = svm_hw.nr_asids;
+	cpu->last_tag = 0;
+	configure_cpu();
+	return 0;
+}
+
+int svm_cpu_enable(void)
+{
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
+	u64 efer = svm_rdmsr(MSR_EFER);
+
+	if (efer & EFER_SVME)
+		return -EBUSY;
+	cpu->efer = efer;
+	if (unlikely(svm_rdmsr(MSR_VM_HSAVE_PA) != cpu->hsave_pa))
+		return take_over(cpu);
+	svm_wrmsr(MSR_EFER, efer | EFER_SVME);
+	return 0;
+}
+
+void svm_cpu_disable(void)
+{
+	svm_wrmsr(MSR_EFER, this_cpu_read(svm_cpus.efer));
+}
+
+/* ---------------------------------------------------------------------- ASIDs */
+
+/*
+ * Serve SVM_NEW_ASID and SVM_FLUSH for the next entry on this CPU.
+ *
+ * A translation, of the guest's tables and of the nested ones alike, is tagged with the ASID of
+ * the vCPU that made it (APM 15.16, 15.25.9): under a new ASID all older ones are out of reach.
+ * When the CPU has none left, everything is flushed and handing out starts again.
+ */
+void svm_take_asid(struct svm_vcpu *svm)
+{
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
+	struct svm_control *control = &svm->vmcb->control;
+
+	if (!(svm->attention & SVM_NEW_ASID) && (svm_hw.features & SVM_FEATURE_FLUSH_BY_ASID)) {
+		control->tlb_control = SVM_TLB_FLUSH_ASID;
+		svm->attention &= ~SVM_FLUSH;
+		return;
+	}
+	control->tlb_control = SVM_TLB_KEEP;
+	if (cpu->next_asid >= svm_hw.nr_asids) {
+		cpu->generation++;
+		cpu->next_asid = 1; /* 0 is the host's */
+		control->tlb_control = SVM_TLB_FLUSH_ALL;
+	}
+	control->asid = cpu->next_asid++;
+	control->clean &= ~SVM_CLEAN_ASID;
+	svm->asid_generation = cpu->generation;
+	svm->asid_cpu = smp_processor_id();
+	svm->attention &= ~(SVM_NEW_ASID | SVM_FLUSH);
+}
+
+void svm_flush_guest(struct ferry_vcpu *vcpu)
+{
+	to_svm(vcpu)->attention |= SVM_FLUSH;
+}
+
+/* Each vCPU has its own ASID, so its own nested translations are all that it can use. */
+void svm_flush_nested(struct ferry_vcpu *vcpu)
+{
+	to_svm(vcpu)->attention |= SVM_FLUSH;
+}
+
+/* --------------------------------------------------------------- load and put */
+
+/*
+ * TSC_AUX is readable by RDTSCP and RDPID in the guest without an exit and is not in the VMCB. The
+ * host reads it in user mode only (the kernel's own entry code left it alone for KVM's sake, Linux
+ * commit 6a3ea3e68b8a), so it can stay the guest's for the whole section, interrupts and NMIs
+ * included.
+ */
+static void load_tsc_aux(struct ferry_vcpu *vcpu, struct svm_vcpu *svm)
+{
+	if (!svm_hw.tsc_aux)
+		return;
+	svm->host_tsc_aux = svm_rdmsr(MSR_TSC_AUX);
+	svm->hw_tsc_aux = vcpu->msr.tsc_aux;
+	if (svm->hw_tsc_aux != svm->host_tsc_aux)
+		svm_wrmsr(MSR_TSC_AUX, svm->hw_tsc_aux);
+}
+
+/* Another guest trained this CPU's branch predictors: none of it may steer this one. */
+static void separate_guests(struct svm_cpu *cpu, struct svm_vcpu *svm)
+{
+	if (cpu->last_tag == svm->tag)
+		return;
+	cpu->last_tag = svm->tag;
+#ifdef X86_FEATURE_IBPB_ON_VMEXIT
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_ON_VMEXIT))
+		return;
+#endif
+	indirect_branch_prediction_barrier();
+}
+
+void svm_load(struct ferry_vcpu *vcpu, int nr)
+{
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	/*
+	 * FS, GS, TR, LDTR and the MSRs of VMSAVE belong to the thread and the CPU: none changes
+	 * while preemption is off.
+	 */
+	asm volatile("vmsave %0" : : "a"(cpu->host_pa) : "memory");
+	svm->host_pa = cpu->host_pa;
+	if (svm->asid_cpu != nr || svm->asid_generation != cpu->generation) {
+		svm->attention |= SVM_NEW_ASID;
+		svm->vmcb->control.clean = 0; /* what a CPU caches of a VMCB is its own */
+	}
+	separate_guests(cpu, svm);
+	if (svm_hw.spec_ctrl)
+		svm->host_spec_ctrl = svm_rdmsr(MSR_IA32_SPEC_CTRL);
+	load_tsc_aux(vcpu, svm);
+	svm->loaded = true;
+}
+
+void svm_put(struct ferry_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->loaded = false;
+	if (svm_hw.tsc_aux && svm->hw_tsc_aux != svm->host_tsc_aux)
+		svm_wrmsr(MSR_TSC_AUX, svm->host_tsc_aux);
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	/* VMSCAPE: this thread must not return to user mode with the guest's predictions. */
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+}
+
+/* --------------------------------------------------------- beginning and end */
+
+int svm_cpus_init(void)
+{
+	int nr;
+
+	for_each_possible_cpu(nr) {
+		struct svm_cpu *cpu = per_cpu_ptr(&svm_cpus, nr);
+
+		cpu->hsave = alloc_pages_node(cpu_to_node(nr), GFP_KERNEL | __GFP_ZERO, 0);
+		cpu->host = alloc_pages_node(cpu_to_node(nr), GFP_KERNEL | __GFP_ZERO, 0);
+		if (!cpu->hsave || !cpu->host) {
+			svm_cpus_exit();
+			return -ENOMEM;
+		}
+		cpu->hsave_pa = page_to_phys(cpu->hsave);
+		cpu->host_pa = page_to_phys(cpu->host);
+	}
+	return 0;
+}
+
+/* The page goes back to the kernel: no CPU may point to it. */
+static void forget_hsave(void *unused)
+{
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
+	u64 efer = svm_rdmsr(MSR_EFER);
+
+	if (!cpu->hsave_pa || svm_rdmsr(MSR_VM_HSAVE_PA) != cpu->hsave_pa)
+		return;
+	svm_wrmsr(MSR_EFER, efer | EFER_SVME);
+	svm_wrmsr(MSR_VM_HSAVE_PA, 0);
+	svm_wrmsr(MSR_EFER, efer);
+	unconfigure_cpu();
+}
+
+void svm_cpus_exit(void)
+{
+	int nr;
+
+	on_each_cpu(forget_hsave, NULL, 1);
+	for_each_possible_cpu(nr) {
+		struct svm_cpu *cpu = per_cpu_ptr(&svm_cpus, nr);
+
+		if (cpu->hsave)
+			__free_page(cpu->hsave);
+		if (cpu->host)
+			__free_page(cpu->host);
+		memset(cpu, 0, sizeof(*cpu));
+	}
+}
