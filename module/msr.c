@@ -160,8 +160,8 @@ static int tsc_aux(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write, b
 	}
 	if (vcpu->vm->guest_vendor == FERRY_VENDOR_INTEL && *value >> 32)
 		return -EINVAL;
-	vcpu->msr.tsc_aux = (u32)*value;
-	return 0;
+	/* The CPU may hold the guest's value now; the backend stores it in both places. */
+	return ferry_backend->set_msr(vcpu, index, (u32)*value);
 }
 
 /* The microcode revision: guests write 0 before they ask for it with CPUID (SDM 9.11.7). */
