@@ -13,7 +13,7 @@
 
 #include "ferry.h"
 #include "host.h"
-#include "lib/cpu/policy.h"
+#include "lib/cpu/read.h"
 
 static struct cpu_policy host_policy; /* constant after ferry_host_init() */
 
@@ -79,45 +79,13 @@ static void read_leaf(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
 		     : "a"(leaf), "c"(subleaf));
 }
 
-static int read_range(u32 base)
-{
-	u32 reg[CPU_NR_REGS], max, leaf, sub, subs;
-	int ret;
-
-	read_leaf(base, 0, reg);
-	max = reg[CPU_EAX];
-	if (max < base || max > base + 0x40)
-		return base ? 0 : -EINVAL;
-	for (leaf = base; leaf <= max; leaf++) {
-		subs = cpu_leaf_has_subleaves(leaf) ? 64 : 1;
-		for (sub = 0; sub < subs; sub++) {
-			read_leaf(leaf, sub, reg);
-			if (sub > 1 && !(reg[0] | reg[1] | reg[2] | reg[3]) && leaf != 0xd)
-				break;
-			if (sub && !(reg[0] | reg[1] | reg[2] | reg[3]))
-				continue;
-			if (sub && (leaf == 0xb || leaf == 0x1f) && !(reg[CPU_ECX] & 0xff00))
-				break;
-			if (sub && leaf == 4 && !(reg[CPU_EAX] & 0x1f))
-				break;
-			ret = cpu_policy_set(&host_policy, leaf, sub, reg);
-			if (ret)
-				return ret;
-		}
-	}
-	return 0;
-}
-
 /* CPUID as the hardware says it: what the kernel hides from its own users is still silicon. */
 int ferry_host_init(void)
 {
 	u64 value;
 	int ret;
 
-	cpu_policy_init(&host_policy);
-	ret = read_range(CPU_LEAF_BASIC);
-	if (!ret)
-		ret = read_range(CPU_LEAF_EXTENDED);
+	ret = cpu_policy_read(&host_policy, read_leaf);
 	if (ret) {
 		pr_err("ferry: this CPU's CPUID does not fit a policy\n");
 		return ret;
