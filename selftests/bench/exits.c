@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ticks of the paths a guest takes through its hypervisor, under Ferry or KVM: `exits ferry`,
+ * `exits kvm`. The same guest bytes run in both; the guest reads the TSC around a loop and leaves
+ * the difference in memory. An empty loop is subtracted where there is one.
+ *
+ * Prints one line per row, "row NAME UNIT VALUE", for selftests/bench/run to put side by side.
+ * Under icount a tick is an instruction of the emulated host.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "hv.h"
+
+#define COUNT 1000
+#define PAGES 2048 /* 8 MiB: enough to amortise table pages */
+#define STR(x) #x
+#define XSTR(x) STR(x)
+
+/*
+ * Each snippet: a program at HV_CODE. It ends with OUT to HV_PORT; ticks of its loop are at
+ * HV_STACK (just above the stack). BEGIN reads the TSC into r8, END stores the difference.
+ */
+#define SNIPPET(name, body)                                                                        \
+	extern const char name##_begin[], name##_end[];                                            \
+	__asm__(".pushsection .rodata\n" #name "_begin:\n" body                                    \
+		"\n1: out %eax, $" XSTR(HV_PORT) "\n jmp 1b\n" #name "_end:\n.popsection\n")
+#define BEGIN "rdtsc; shl $32, %rdx; or %rdx, %rax; mov %rax, %r8\n"
+#define END                                                                                        \
+	"rdtsc; shl $32, %rdx; or %rdx, %rax; sub %r8, %rax\n"                                     \
+	"mov %rax, " XSTR(HV_STACK) "\n"
+
+SNIPPET(empty, BEGIN "mov $" XSTR(COUNT) ", %ebp\n 2: xor %eax, %eax\n xor %ecx, %ecx\n"
+		     "dec %ebp\n jnz 2b\n" END);
+SNIPPET(cpuid, BEGIN "mov $" XSTR(COUNT) ", %ebp\n 2: xor %eax, %eax\n xor %ecx, %ecx\n cpuid\n"
+		     "dec %ebp\n jnz 2b\n" END);
+SNIPPET(port, BEGIN "mov $" XSTR(COUNT) ", %ebp\n 2: xor %eax, %eax\n xor %ecx, %ecx\n"
+		    "out %eax, $0x80\n dec %ebp\n jnz 2b\n" END);
+/* Write one word to each page. */
+SNIPPET(touch, BEGIN "mov $" XSTR(PAGES) ", %ebp\n mov $" XSTR(HV_DATA) ", %edi\n"
+		     "2: mov %edi, (%rdi)\n add $4096, %edi\n dec %ebp\n jnz 2b\n" END);
+/* The same twice, with a stop between for the host to harvest. */
+SNIPPET(dirty, "3: out %eax, $" XSTR(HV_PORT) "\n" BEGIN "mov $" XSTR(PAGES) ", %ebp\n"
+	       "mov $" XSTR(HV_DATA) ", %edi\n"
+	       "2: mov %edi, (%rdi)\n add $4096, %edi\n dec %ebp\n jnz 2b\n" END
+	       "out %eax, $" XSTR(HV_PORT) "\n jmp 3b\n");
+
+static uint64_t ticks(struct hv *hv)
+{
+	uint64_t t;
+
+	memcpy(&t, hv->mem + HV_STACK, sizeof(t));
+	return t;
+}
+
+static bool begin(struct hv *hv, const struct hv_ops *ops, const char *from, const char *to)
+{
+	memset(hv, 0, sizeof(*hv));
+	hv->ops = ops;
+	hv->size = 64 << 20;
+	if (!ops->open(hv))
+		return false;
+	hv_load(hv, from, to - from);
+	return ops->start(hv);
+}
+
+/* Run to the end at HV_PORT, answering what comes before; how many exits userspace saw. */
+static long run_to_end(struct hv *hv, int port_exits)
+{
+	while (port_exits--)
+		if (!hv->ops->run(hv))
+			return -1;
+	return hv->ops->run(hv) ? 0 : -1;
+}
+
+static void row(const char *name, const char *unit, double value)
+{
+	printf("row %s %s %.1f\n", name, unit, value);
+}
+
+/* Ticks of one pass of a loop of COUNT, the second time round so that nothing is cold. */
+static bool loop(const struct hv_ops *ops, const char *from, const char *to, int exits, double *out)
+{
+	struct hv hv;
+	bool good = begin(&hv, ops, from, to) && !run_to_end(&hv, exits) && ops->start(&hv) &&
+		    !run_to_end(&hv, exits);
+
+	if (good)
+		*out = (double)ticks(&hv) / COUNT;
+	else
+		fprintf(stderr, "%s\n", hv.why);
+	ops->close(&hv);
+	return good;
+}
+
+static bool exits(const struct hv_ops *ops)
+{
+	double base, value;
+
+	if (!loop(ops, empty_begin, empty_end, 0, &base) ||
+	    !loop(ops, cpuid_begin, cpuid_end, 0, &value))
+		return false;
+	row("cpuid-exit", "ticks", value - base);
+	if (!loop(ops, port_begin, port_end, COUNT, &value))
+		return false;
+	row("port-exit-to-userspace", "ticks", value - base);
+	return true;
+}
+
+/* First touch by the guest of memory the host has, or has not, touched before. */
+static bool faults(const struct hv_ops *ops, bool present)
+{
+	const char *what = present ? "map-present-page" : "allocate-page";
+	char name[64];
+	struct hv hv;
+	uint64_t before;
+	bool good = begin(&hv, ops, touch_begin, touch_end);
+
+	if (good && present)
+		memset(hv.mem + HV_DATA, 1, PAGES * 4096ul);
+	before = good ? ops->exits(&hv) : 0;
+	good = good && !run_to_end(&hv, 0);
+	if (good) {
+		row(what, "ticks/page", (double)ticks(&hv) / PAGES);
+		snprintf(name, sizeof(name), "%s-exits", what);
+		row(name, "exits/page", (double)(ops->exits(&hv) - before) / PAGES);
+	} else {
+		fprintf(stderr, "%s\n", hv.why);
+	}
+	ops->close(&hv);
+	return good;
+}
+
+/* Writing to clean pages while the log runs, after a first harvest has cleaned them. */
+static bool dirty_log(const struct hv_ops *ops)
+{
+	struct hv hv;
+	uint64_t before = 0;
+	bool good = begin(&hv, ops, dirty_begin, dirty_end) && ops->run(&hv) && ops->run(&hv);
+
+	good = good && ops->log(&hv, true) && ops->harvest(&hv) && ops->run(&hv) && ops->run(&hv);
+	good = good && ops->harvest(&hv) && ops->run(&hv);
+	if (good)
+		before = ops->exits(&hv);
+	good = good && ops->run(&hv);
+	if (good) {
+		row("dirty-a-page", "ticks/page", (double)ticks(&hv) / PAGES);
+		row("dirty-a-page-exits", "exits/page",
+		    (double)(ops->exits(&hv) - before) / PAGES);
+	} else {
+		fprintf(stderr, "%s\n", hv.why);
+	}
+	ops->close(&hv);
+	return good;
+}
+
+int main(int argc, char **argv)
+{
+	const struct hv_ops *ops = argc > 1 && !strcmp(argv[1], "kvm") ? &hv_kvm : &hv_ferry;
+	bool good;
+
+	if (argc != 2 || (strcmp(argv[1], "kvm") && strcmp(argv[1], "ferry"))) {
+		fprintf(stderr, "usage: exits ferry|kvm\n");
+		return 2;
+	}
+	good = exits(ops) & faults(ops, true) & faults(ops, false) & dirty_log(ops);
+	printf("%s 1 - %s was measured\n1..1\n", good ? "ok" : "not ok", ops->name);
+	return !good;
+}

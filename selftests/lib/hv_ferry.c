@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Ferry as the hypervisor of a benchmark. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ferry.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hv.h"
+#include "lib/cpu/default.h"
+#include "lib/cpu/read.h"
+
+static void read_cpuid(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
+{
+	__asm__ volatile("cpuid"
+			 : "=a"(reg[0]), "=b"(reg[1]), "=c"(reg[2]), "=d"(reg[3])
+			 : "a"(leaf), "c"(subleaf));
+}
+
+static bool set_policy(struct hv *hv)
+{
+	static struct cpu_policy host, guest;
+	struct cpu_default_params params = { .topology = { .cores = 1, .threads = 1 } };
+	struct ferry_policy args = { .size = sizeof(args) };
+
+	if (cpu_policy_read(&host, read_cpuid) || cpu_policy_default(&guest, &host, &params)) {
+		errno = EINVAL;
+		return false;
+	}
+	args.nr_cpuid = guest.nr_leaves;
+	args.nr_msrs = guest.nr_msrs;
+	args.cpuid = (uintptr_t)guest.leaf;
+	args.msrs = (uintptr_t)guest.msr;
+	return !ioctl(hv->vm, FERRY_SET_POLICY, &args);
+}
+
+static bool ferry_open(struct hv *hv)
+{
+	struct ferry_create_vm vm = { .size = sizeof(vm), .name = "bench", .uuid = { 1 } };
+	struct ferry_memory memory = { .size = sizeof(memory), .length = hv->size };
+	struct ferry_create_vcpu vcpu = { .size = sizeof(vcpu) };
+
+	hv->fd = open("/dev/ferry", O_RDWR | O_CLOEXEC);
+	if (hv->fd < 0)
+		return hv_fail(hv, "/dev/ferry");
+	hv->vm = ioctl(hv->fd, FERRY_CREATE_VM, &vm);
+	if (hv->vm < 0)
+		return hv_fail(hv, "FERRY_CREATE_VM");
+	if (!set_policy(hv))
+		return hv_fail(hv, "FERRY_SET_POLICY");
+	if (ioctl(hv->vm, FERRY_SET_MEMORY, &memory))
+		return hv_fail(hv, "FERRY_SET_MEMORY");
+	hv->mem = mmap(NULL, hv->size, PROT_READ | PROT_WRITE, MAP_SHARED, hv->vm, 0);
+	if (hv->mem == MAP_FAILED)
+		return hv_fail(hv, "memory");
+	hv->vcpu = ioctl(hv->vm, FERRY_CREATE_VCPU, &vcpu);
+	if (hv->vcpu < 0)
+		return hv_fail(hv, "FERRY_CREATE_VCPU");
+	hv->run_size = 4096;
+	hv->run = mmap(NULL, hv->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, hv->vcpu, 0);
+	if (hv->run == MAP_FAILED)
+		return hv_fail(hv, "run page");
+	return true;
+}
+
+static bool state(struct hv *hv, unsigned long call, uint32_t group, void *buf, size_t length)
+{
+	struct ferry_state args = { .size = sizeof(args), .group = group, .length = length,
+				    .addr = (uintptr_t)buf };
+
+	return !ioctl(hv->vcpu, call, &args);
+}
+
+static bool ferry_start(struct hv *hv)
+{
+	struct ferry_segment code = { .limit = ~0u, .selector = 8, .attrib = 0xa9b };
+	struct ferry_segment data = { .limit = ~0u, .selector = 16, .attrib = 0xc93 };
+	struct ferry_state_general g = { .rip = HV_CODE, .rflags = 2 };
+	struct ferry_state_segments s;
+	struct ferry_state_control c;
+
+	g.gpr[FERRY_RSP] = HV_STACK;
+	if (!state(hv, FERRY_GET_STATE, FERRY_STATE_SEGMENTS, &s, sizeof(s)) ||
+	    !state(hv, FERRY_GET_STATE, FERRY_STATE_CONTROL, &c, sizeof(c)))
+		return hv_fail(hv, "FERRY_GET_STATE");
+	s.seg[FERRY_SEG_CS] = code;
+	s.seg[FERRY_SEG_DS] = s.seg[FERRY_SEG_ES] = s.seg[FERRY_SEG_FS] = data;
+	s.seg[FERRY_SEG_GS] = s.seg[FERRY_SEG_SS] = data;
+	c.cr0 = 0x80000011;
+	c.cr3 = HV_TABLES;
+	c.cr4 = 0x20;
+	c.efer = 0x500;
+	if (!state(hv, FERRY_SET_STATE, FERRY_STATE_CONTROL, &c, sizeof(c)) ||
+	    !state(hv, FERRY_SET_STATE, FERRY_STATE_SEGMENTS, &s, sizeof(s)) ||
+	    !state(hv, FERRY_SET_STATE, FERRY_STATE_GENERAL, &g, sizeof(g)))
+		return hv_fail(hv, "FERRY_SET_STATE");
+	return true;
+}
+
+static bool ferry_run(struct hv *hv)
+{
+	struct ferry_vcpu_run args = { .size = sizeof(args) };
+	struct ferry_run *run = hv->run;
+
+	if (ioctl(hv->vcpu, FERRY_RUN, &args))
+		return hv_fail(hv, "FERRY_RUN");
+	if (run->exit_reason != FERRY_EXIT_IO) {
+		errno = EPROTO;
+		return hv_fail(hv, run->exit_reason == FERRY_EXIT_ERROR ?
+					   (char *)run->error.detail :
+					   "an exit that is no port access");
+	}
+	memcpy(&hv->value, run->io.data, 4);
+	return true;
+}
+
+static bool ferry_log(struct hv *hv, bool on)
+{
+	struct ferry_dirty args = { .size = sizeof(args),
+				    .op = on ? FERRY_DIRTY_START : FERRY_DIRTY_STOP };
+
+	return !ioctl(hv->vm, FERRY_DIRTY, &args) || hv_fail(hv, "dirty log");
+}
+
+static bool ferry_harvest(struct hv *hv)
+{
+	struct ferry_dirty args = { .size = sizeof(args), .op = FERRY_DIRTY_HARVEST };
+
+	args.bitmap_bytes = (hv->size / 4096 + 63) / 64 * 8;
+	if (!hv->bitmap)
+		hv->bitmap = calloc(1, args.bitmap_bytes);
+	args.bitmap = (uintptr_t)hv->bitmap;
+	return !ioctl(hv->vm, FERRY_DIRTY, &args) || hv_fail(hv, "FERRY_DIRTY_HARVEST");
+}
+
+static uint64_t ferry_exits(struct hv *hv)
+{
+	struct ferry_stats stats = { .size = sizeof(stats) };
+
+	return ioctl(hv->vm, FERRY_GET_STATS, &stats) ? 0 : stats.entries;
+}
+
+static void ferry_close(struct hv *hv)
+{
+	free(hv->bitmap);
+	munmap(hv->run, hv->run_size);
+	munmap(hv->mem, hv->size);
+	close(hv->vcpu);
+	close(hv->vm);
+	close(hv->fd);
+}
+
+const struct hv_ops hv_ferry = {
+	.name = "Ferry",
+	.open = ferry_open,
+	.start = ferry_start,
+	.run = ferry_run,
+	.log = ferry_log,
+	.harvest = ferry_harvest,
+	.exits = ferry_exits,
+	.close = ferry_close,
+};

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM as a peer: the fewest calls that run a 64-bit guest. */
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hv.h"
+
+static bool set_memory(struct hv *hv, uint32_t flags)
+{
+	struct kvm_userspace_memory_region region = {
+		.flags = flags,
+		.memory_size = hv->size,
+		.userspace_addr = (uintptr_t)hv->mem,
+	};
+
+	return !ioctl(hv->vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static bool copy_cpuid(struct hv *hv)
+{
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + 256 * sizeof(cpuid->entries[0]));
+	bool good;
+
+	cpuid->nent = 256;
+	good = !ioctl(hv->fd, KVM_GET_SUPPORTED_CPUID, cpuid) &&
+	       !ioctl(hv->vcpu, KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+	return good;
+}
+
+static bool kvm_open(struct hv *hv)
+{
+	hv->fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (hv->fd < 0)
+		return hv_fail(hv, "/dev/kvm");
+	hv->vm = ioctl(hv->fd, KVM_CREATE_VM, 0);
+	if (hv->vm < 0)
+		return hv_fail(hv, "KVM_CREATE_VM");
+	hv->mem = mmap(NULL, hv->size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (hv->mem == MAP_FAILED || !set_memory(hv, 0))
+		return hv_fail(hv, "memory");
+	/* Both want the irqchip: it is what real guests run with. */
+	if (ioctl(hv->vm, KVM_SET_TSS_ADDR, 0xfffbd000UL) || ioctl(hv->vm, KVM_CREATE_IRQCHIP, 0))
+		return hv_fail(hv, "KVM_CREATE_IRQCHIP");
+	hv->vcpu = ioctl(hv->vm, KVM_CREATE_VCPU, 0);
+	if (hv->vcpu < 0)
+		return hv_fail(hv, "KVM_CREATE_VCPU");
+	hv->run_size = ioctl(hv->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	hv->run = mmap(NULL, hv->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, hv->vcpu, 0);
+	if (hv->run == MAP_FAILED || !copy_cpuid(hv))
+		return hv_fail(hv, "vCPU");
+	return true;
+}
+
+static bool kvm_start(struct hv *hv)
+{
+	struct kvm_segment code = { .limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1,
+				    .l = 1, .g = 1 };
+	struct kvm_segment data = { .limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1,
+				    .db = 1, .g = 1 };
+	struct kvm_regs regs = { .rip = HV_CODE, .rsp = HV_STACK, .rflags = 2 };
+	struct kvm_sregs s;
+
+	if (ioctl(hv->vcpu, KVM_GET_SREGS, &s))
+		return hv_fail(hv, "KVM_GET_SREGS");
+	s.cs = code;
+	s.ds = s.es = s.fs = s.gs = s.ss = data;
+	s.cr0 = 0x80000011;
+	s.cr3 = HV_TABLES;
+	s.cr4 = 0x20;
+	s.efer = 0x500;
+	if (ioctl(hv->vcpu, KVM_SET_SREGS, &s) || ioctl(hv->vcpu, KVM_SET_REGS, &regs))
+		return hv_fail(hv, "KVM_SET_SREGS");
+	return true;
+}
+
+static bool kvm_run(struct hv *hv)
+{
+	struct kvm_run *run = hv->run;
+
+	if (ioctl(hv->vcpu, KVM_RUN, 0))
+		return hv_fail(hv, "KVM_RUN");
+	if (run->exit_reason != KVM_EXIT_IO)
+		return hv_fail(hv, "an exit that is no port access");
+	memcpy(&hv->value, (char *)run + run->io.data_offset, run->io.size);
+	return true;
+}
+
+static bool kvm_log(struct hv *hv, bool on)
+{
+	return set_memory(hv, on ? KVM_MEM_LOG_DIRTY_PAGES : 0) || hv_fail(hv, "dirty log");
+}
+
+static bool kvm_harvest(struct hv *hv)
+{
+	struct kvm_dirty_log log = { 0 };
+
+	if (!hv->bitmap)
+		hv->bitmap = calloc(1, hv->size / 4096 / 8 + 8);
+	log.dirty_bitmap = hv->bitmap;
+	return !ioctl(hv->vm, KVM_GET_DIRTY_LOG, &log) || hv_fail(hv, "KVM_GET_DIRTY_LOG");
+}
+
+/* The binary statistics name it; finding it costs nothing that is measured. */
+static uint64_t kvm_exits(struct hv *hv)
+{
+	int fd = ioctl(hv->vcpu, KVM_GET_STATS_FD, NULL);
+	struct kvm_stats_header h;
+	uint64_t value = 0;
+	char desc[256];
+	uint32_t i;
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &h, sizeof(h), 0) == sizeof(h)) {
+		size_t step = sizeof(struct kvm_stats_desc) + h.name_size;
+
+		for (i = 0; i < h.num_desc && step <= sizeof(desc); i++) {
+			struct kvm_stats_desc *d = (void *)desc;
+
+			if (pread(fd, desc, step, h.desc_offset + i * step) != (ssize_t)step)
+				break;
+			if (!strcmp(d->name, "exits") &&
+			    pread(fd, &value, sizeof(value), h.data_offset + d->offset) == 8)
+				break;
+		}
+	}
+	close(fd);
+	return value;
+}
+
+static void kvm_close(struct hv *hv)
+{
+	free(hv->bitmap);
+	munmap(hv->run, hv->run_size);
+	munmap(hv->mem, hv->size);
+	close(hv->vcpu);
+	close(hv->vm);
+	close(hv->fd);
+}
+
+const struct hv_ops hv_kvm = {
+	.name = "KVM",
+	.open = kvm_open,
+	.start = kvm_start,
+	.run = kvm_run,
+	.log = kvm_log,
+	.harvest = kvm_harvest,
+	.exits = kvm_exits,
+	.close = kvm_close,
+};
