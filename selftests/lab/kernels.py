@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Debian's kernels, as the lab boots them.
 
-A kernel is fetched with apt once and kept outside the repository, in $FERRY_CACHE or
+A packaged kernel is fetched with apt once and kept outside the repository, in $FERRY_CACHE or
 ~/.cache/ferry: the bzImage as shipped, the ELF from inside it (it boots through PVH without a
 decompressor), and the few modules a host needs, decompressed.
 """
+import contextlib
 import fcntl
 import glob
 import lzma
@@ -19,7 +20,7 @@ MODULES = ["virtio_pci", "virtio_net", "virtio_blk", "virtio_rng", "kvm", "kvm_a
            "cpuid", "tun", "vhost_net", "loop"]
 LAYOUT = 3  # of a kernel's directory in the cache; a new number makes it anew
 
-SERIES = ("6.1", "6.12")
+SERIES = ("6.1", "6.12", "6.1-debug")
 
 
 class LabError(Exception):
@@ -31,6 +32,14 @@ def cache_dir():
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "ferry")
     os.makedirs(path, exist_ok=True)
     return path
+
+
+@contextlib.contextmanager
+def locked():
+    """One process at a time fills the cache."""
+    with open(os.path.join(cache_dir(), "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def version_key(text):
@@ -47,18 +56,41 @@ def release(series):
 
 
 class Kernel:
+    """Attributes: series, release, dir, and the paths bzimage, vmlinux and modules."""
+
     def __init__(self, series):
         self.series = series
-        self.release = release(series)
+        if series.endswith("-debug"):
+            self._debug()
+        else:
+            self._packaged()
+
+    def _packaged(self):
+        self.release = release(self.series)
         self.dir = os.path.join(cache_dir(), "%s.%d" % (self.release, LAYOUT))
         self.bzimage = os.path.join(self.dir, "bzImage")
         self.vmlinux = os.path.join(self.dir, "vmlinux")
         self.modules = os.path.join(self.dir, "modules")
         if not os.path.isdir(self.dir):
-            with open(os.path.join(cache_dir(), "lock"), "w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with locked():
                 if not os.path.isdir(self.dir):
                     self._fetch()
+
+    def _debug(self):
+        built = glob.glob("%s/%s.*/done" % (cache_dir(), self.series))
+        if not built:
+            raise LabError("the debug kernel is not built; run selftests/lab/debug-kernel")
+        self.dir = os.path.dirname(max(built, key=os.path.getmtime))
+        build = self.dir + "/build"
+        with open(build + "/include/config/kernel.release") as f:
+            self.release = f.read().strip()
+        self.bzimage = build + "/arch/x86/boot/bzImage"
+        self.vmlinux = build + "/vmlinux"
+        self.modules = self.dir + "/modules"
+        if not os.path.isdir(self.modules):
+            with locked():
+                if not os.path.isdir(self.modules):
+                    self._pick_modules(self.dir + "/tree", self.modules)
 
     def needs_loading(self, name):
         """Whether a module is one to load; not if it is built in."""
@@ -96,8 +128,6 @@ class Kernel:
 
     def _pick_modules(self, tree, out):
         top = "%s/lib/modules/%s" % (tree, self.release)
-        if os.path.isdir(tree + "/usr/lib/modules") and not os.path.isdir(top):
-            os.symlink("usr/lib", tree + "/lib")
         subprocess.run(["/sbin/depmod", "-b", tree, self.release], check=True)
         depends = {}
         with open(top + "/modules.dep") as f:
@@ -109,6 +139,8 @@ class Kernel:
         for name in MODULES:
             if name in by_name:  # otherwise it is built in
                 wanted |= {by_name[name], *depends[by_name[name]]}
+        final, out = out, out + ".new"
+        shutil.rmtree(out, ignore_errors=True)
         os.makedirs(out)
         shutil.copy(top + "/modules.builtin", out)
         with open(out + "/modules.dep", "w") as dep:
@@ -120,6 +152,7 @@ class Kernel:
                      open(os.path.join(out, plain[0]), "wb") as dst:
                     shutil.copyfileobj(src, dst)
                 subprocess.run(["strip", "-g", os.path.join(out, plain[0])], check=True)
+        os.rename(out, final)
 
 
 def unpack_bzimage(image):
