@@ -63,7 +63,7 @@ modules-all:
 # --- userspace --------------------------------------------------------------------------------
 
 WARN := -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Werror
-CPPFLAGS_ALL := -D_GNU_SOURCE -Iuapi -Imodule -MMD -MP $(CPPFLAGS)
+CPPFLAGS_ALL = -D_GNU_SOURCE -Iuapi -Imodule -MMD -MP $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 -O2 -g $(WARN) $(CFLAGS)
 TOOL_LIBS := -ljson-c -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
