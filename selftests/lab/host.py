@@ -43,6 +43,7 @@ class Host:
         self.name = name
         self.pair = pair  # directory of the sockets that connect two hosts, or None
         self.process = None
+        self.notes = []  # for the report
         self.log = os.path.join(directory, name + ".log")
         self.control_path = os.path.join(pair or directory, name + ".ctl")
         self.initrd = os.path.join(directory, name + ".initrd")
@@ -67,6 +68,9 @@ class Host:
         for word in o.env:
             key, _, value = word.partition("=")
             env[key] = value
+        if o.module and os.path.exists(image.module_path(self.kernel)):
+            if newer := image.stale(self.kernel):
+                self.notes.append("ferry.ko is older than %s: make modules-all?" % newer)
         with open(self.initrd, "wb") as f:
             f.write(image.host_image(self.kernel, env, jobs, o.guest, o.files, o.module))
 
@@ -139,6 +143,8 @@ class Qemu(Host):
         if program is None:
             raise LabError("qemu-system-x86_64 is missing; run .ci/setup")
         # Through PVH a kernel stays on four levels: the decompressor is what switches to five.
+        if o.icount and o.smp > 1 and self.kernel.series == "6.1":
+            raise LabError("6.1 hangs when it starts a second CPU under icount; use 6.12 or --smp 1")
         kernel = self.kernel.bzimage if o.la57 else self.kernel.vmlinux
         cpu = o.cpu
         if o.accel == "tcg":

@@ -115,6 +115,18 @@ def module_path(kernel):
     return os.path.join(BUILD, kernel.release, "ferry.ko")
 
 
+def stale(kernel):
+    """A source of the module that is newer than ferry.ko, or None."""
+    built_at = os.path.getmtime(module_path(kernel))
+    for top in ("module", "uapi"):
+        for where, _, names in os.walk(os.path.join(TOP, top)):
+            for name in names:
+                path = os.path.join(where, name)
+                if name.endswith((".c", ".h", ".S")) and os.path.getmtime(path) > built_at:
+                    return os.path.relpath(path, TOP)
+    return None
+
+
 def stripped(path):
     with tempfile.NamedTemporaryFile(prefix="ferry-lab-") as out:
         subprocess.run(["strip", "-g", "-o", out.name, path], check=True)
