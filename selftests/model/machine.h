@@ -115,10 +115,10 @@ u64 *machine_op_table(void *ctx, u64 pa);
 u64 *machine_op_alloc(void *ctx, u64 *pa);
 void machine_op_free(void *ctx, u64 *table);
 
-#define MACHINE_NPT_OPS                                                                            \
-	{                                                                                          \
-		.read = machine_op_read, .cmpxchg = machine_op_cmpxchg, .table = machine_op_table, \
-		.alloc = machine_op_alloc, .free = machine_op_free,                                \
+#define MACHINE_NPT_OPS                                                                        \
+	{                                                                                      \
+		.read = machine_op_read, .exchange = machine_op_cmpxchg,                       \
+		.table = machine_op_table, .alloc = machine_op_alloc, .free = machine_op_free, \
 	}
 
 static inline u32 rnd(struct machine *m, u32 below)

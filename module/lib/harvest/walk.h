@@ -19,7 +19,7 @@
 /**
  * struct npt_ops - what the walker needs of its surroundings
  * @read: load an entry once
- * @cmpxchg: put @new into the entry if it holds @old, atomically against processors; returns what
+ * @exchange: put @new into the entry if it holds @old, atomically against processors; returns what
  *	it held
  * @table: the table at a physical address
  * @alloc: a zeroed table and its physical address, or NULL; must not sleep if the caller may not
@@ -27,7 +27,7 @@
  */
 struct npt_ops {
 	u64 (*read)(void *ctx, const u64 *entry);
-	u64 (*cmpxchg)(void *ctx, u64 *entry, u64 old, u64 new);
+	u64 (*exchange)(void *ctx, u64 *entry, u64 old, u64 new);
 	u64 *(*table)(void *ctx, u64 pa);
 	u64 *(*alloc)(void *ctx, u64 *pa);
 	void (*free)(void *ctx, u64 *table);
@@ -83,7 +83,7 @@ static __always_inline enum npt_result npt_split_entry(const struct npt_ops *ops
 			child[i] = npt_leaf_below(f, level, old, i);
 		/* Dirty leaves below: a harvest must find its way to them. */
 		new = npt_make_table(f, pa) | f->accessed;
-		prev = ops->cmpxchg(ctx, entry, old, new);
+		prev = ops->exchange(ctx, entry, old, new);
 		if (prev == old)
 			return NPT_DONE;
 		old = prev; /* a processor set A or D meanwhile, or another walker was first */
@@ -148,7 +148,7 @@ again:
 			if (!child)
 				return NPT_NO_TABLE;
 			new = npt_make_table(f, pa) | (leaf & f->accessed);
-			old = ops->cmpxchg(ctx, entry, old, new);
+			old = ops->exchange(ctx, entry, old, new);
 			if (npt_present(f, old)) {
 				ops->free(ctx, child);
 				goto again;
@@ -157,7 +157,7 @@ again:
 			level--;
 			continue;
 		}
-		new = ops->cmpxchg(ctx, entry, old, new);
+		new = ops->exchange(ctx, entry, old, new);
 		if (new == old)
 			return NPT_DONE;
 		old = new;
@@ -194,7 +194,7 @@ static __always_inline u64 npt_change(const struct npt_ops *ops, void *ctx, u64 
 	u64 old = ops->read(ctx, entry);
 	u64 prev;
 
-	while ((prev = ops->cmpxchg(ctx, entry, old, (old & ~clear) | set)) != old)
+	while ((prev = ops->exchange(ctx, entry, old, (old & ~clear) | set)) != old)
 		old = prev;
 	return old;
 }

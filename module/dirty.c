@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dirty log: which pages were written since the last harvest, whoever wrote them.
+ *
+ *  - vCPUs: dirty bits of the nested tables (lib/harvest), or write faults if the log protects.
+ *  - The kernel: ferry_mem_write() and friends mark the page in log->region[].dirty, after writing.
+ *  - Userspace: the first write through a mapping marks the page in log->region[].user, after which
+ *    it is taken to be written until a harvest has zapped the mapping. Who holds a reference to the
+ *    page without a mapping (O_DIRECT, vmsplice, vhost's pins) may write on: its page stays in .user,
+ *    and is reported each time, until the reference is gone.
+ * Each clears first and reads pages last, so a write is in this harvest's pages or in the next one's
+ * report. Starting marks everything dirty by one flag for each region.
+ *
+ * vm->dirty and what it points to change under mem->lock (read) and npt->lock, followed by a grace
+ * period; a harvest holds npt->lock; marks are atomic and need only RCU. While a log exists regions
+ * cannot change. Lock order: memory.c.
+ */
+#include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "memory.h"
+
+/* How long a foreign reference at the last harvest may take to go: somebody looking at /proc, say. */
+#define FOREIGN_TRIES	20
+#define FOREIGN_WAIT_US 1000
+
+struct log_region {
+	unsigned long *dirty; /* one allocation for both */
+	unsigned long *user;
+	unsigned long words;
+	bool harvested;
+};
+
+struct ferry_dirty_log {
+	enum ferry_log_mode mode;
+	bool migration;
+	struct log_region region[FERRY_MAX_REGIONS]; /* by id */
+};
+
+/* --------------------------------------------------------------------------- marks */
+
+enum ferry_log_mode ferry_dirty_mode(struct ferry_vm *vm)
+{
+	struct ferry_dirty_log *log = smp_load_acquire(&vm->dirty);
+
+	return log ? log->mode : FERRY_LOG_OFF;
+}
+
+void ferry_dirty_mark_region(struct ferry_vm *vm, struct ferry_region *r, u64 gfn)
+{
+	struct ferry_dirty_log *log = smp_load_acquire(&vm->dirty);
+
+	if (log)
+		set_bit(gfn - r->gfn, log->region[r->id].dirty);
+}
+
+void ferry_dirty_user(struct ferry_vm *vm, struct ferry_region *r, u64 gfn)
+{
+	struct ferry_dirty_log *log = smp_load_acquire(&vm->dirty);
+
+	if (log)
+		set_bit(gfn - r->gfn, log->region[r->id].user);
+}
+
+void ferry_dirty_mark(struct ferry_vm *vm, u64 gfn)
+{
+	struct ferry_region *r;
+
+	rcu_read_lock();
+	r = ferry_region_find(vm->mem, gfn);
+	if (r)
+		ferry_dirty_mark_region(vm, r, gfn);
+	rcu_read_unlock();
+}
+
+/* -------------------------------------------------------------------- start, stop */
+
+static void log_free(struct ferry_dirty_log *log)
+{
+	int i;
+
+	for (i = 0; i < FERRY_MAX_REGIONS; i++)
+		kvfree(log->region[i].dirty);
+	kfree(log);
+}
+
+static struct ferry_dirty_log *log_alloc(struct ferry_mem *mem)
+{
+	struct ferry_dirty_log *log = kzalloc(sizeof(*log), GFP_KERNEL_ACCOUNT);
+	int i;
+
+	for (i = 0; log && i < mem->map->nr; i++) {
+		struct ferry_region *r = mem->map->region[i];
+		struct log_region *l = &log->region[r->id];
+
+		l->words = BITS_TO_LONGS(r->npages);
+		l->dirty = kvcalloc(l->words, 2 * sizeof(long), GFP_KERNEL_ACCOUNT);
+		if (!l->dirty) {
+			log_free(log);
+			return NULL;
+		}
+		l->user = l->dirty + l->words;
+	}
+	return log;
+}
+
+/**
+ * ferry_dirty_start() - start logging
+ * @vm: the VM
+ * @flags: FERRY_DIRTY_WRITE_PROTECT
+ * @migration: the log belongs to a migration; FERRY_DIRTY is refused until it ends
+ *
+ * Everything counts as dirty: the first harvest of each region says so. No vCPU is stopped.
+ *
+ * Return: 0, -EBUSY if there is a log, -ENOMEM.
+ */
+int ferry_dirty_start(struct ferry_vm *vm, u32 flags, bool migration)
+{
+	const struct npt_format *f = ferry_backend->npt_format();
+	bool protect = flags & FERRY_DIRTY_WRITE_PROTECT || !f->accessed || !f->dirty;
+	struct ferry_mem *mem = vm->mem;
+	struct ferry_dirty_log *log;
+	int ret = 0;
+
+	down_read(&mem->lock);
+	mutex_lock(ferry_npt_lock(vm));
+	log = vm->dirty ? NULL : log_alloc(mem);
+	if (log) {
+		log->mode = protect ? FERRY_LOG_PROTECT : FERRY_LOG_AD;
+		log->migration = migration;
+		smp_store_release(&vm->dirty, log);
+	} else {
+		ret = vm->dirty ? -EBUSY : -ENOMEM;
+	}
+	mutex_unlock(ferry_npt_lock(vm));
+	up_read(&mem->lock);
+	/* From here on every fault and every kernel write knows of the log. */
+	if (!ret)
+		synchronize_rcu();
+	return ret;
+}
+
+/**
+ * ferry_dirty_stop() - end the log, and let large leaves come back
+ * @vm: the VM
+ *
+ * Sleeps for as long as it takes to go over the tables; not for the time a VM stands still.
+ */
+void ferry_dirty_stop(struct ferry_vm *vm)
+{
+	struct ferry_mem *mem = vm->mem;
+	struct ferry_dirty_log *log;
+	int i;
+
+	down_read(&mem->lock);
+	mutex_lock(ferry_npt_lock(vm));
+	log = vm->dirty;
+	if (log) {
+		WRITE_ONCE(vm->dirty, NULL);
+		synchronize_rcu();
+		log_free(log);
+		for (i = 0; i < mem->map->nr; i++)
+			ferry_npt_merge(vm, mem->map->region[i]);
+	}
+	mutex_unlock(ferry_npt_lock(vm));
+	up_read(&mem->lock);
+}
+
+/* No vCPU is left and nobody can call. */
+void ferry_dirty_destroy(struct ferry_vm *vm)
+{
+	if (vm->dirty)
+		log_free(vm->dirty);
+	vm->dirty = NULL;
+}
+
+/* ------------------------------------------------------------------------ harvest */
+
+struct harvest_ctx {
+	struct ferry_vm *vm;
+	struct ferry_region *r;
+	struct log_region *l;
+	unsigned long *bitmap;
+	u64 nr;
+};
+
+/* Bits of one word of the bitmap. */
+static void report(struct harvest_ctx *h, unsigned long word, unsigned long bits)
+{
+	h->nr += hweight_long(bits & ~h->bitmap[word]);
+	h->bitmap[word] |= bits;
+}
+
+static void report_pages(void *ctx, u64 gfn, u64 nr)
+{
+	struct harvest_ctx *h = ctx;
+	u64 page = gfn - h->r->gfn;
+	u64 end = min(page + nr, h->r->npages);
+	unsigned int from, to;
+
+	for (; page < end; page += to - from) {
+		from = page % BITS_PER_LONG;
+		to = min_t(u64, BITS_PER_LONG, from + end - page);
+		report(h, page / BITS_PER_LONG, GENMASK(to - 1, from));
+	}
+}
+
+static void zap(struct harvest_ctx *h, u64 page, u64 nr)
+{
+	unmap_mapping_range(&h->vm->mem->mapping, (h->r->gfn + page) << PAGE_SHIFT,
+			    nr << PAGE_SHIFT, 1);
+}
+
+/*
+ * After a zap: does somebody hold the page who could write to it?
+ *
+ * A mapping fault that marked the page before the mark was fetched, but had not installed its entry
+ * at the zap, holds a reference and the page lock: with the lock in our hands it is through, and the
+ * second zap takes its entry. No new entry is made while we hold the lock, so what is left is not a
+ * mapping.
+ */
+static bool foreign(struct harvest_ctx *h, u64 page)
+{
+	struct page *p = ferry_region_page(h->r, h->r->gfn + page);
+	bool held;
+
+	if (!p || page_count(p) == 1)
+		return false;
+	lock_page(p);
+	zap(h, page, 1);
+	held = page_count(p) > 1;
+	unlock_page(p);
+	return held;
+}
+
+/* Of the pages whose mappings were just zapped. Returns how many are still held by somebody. */
+static u64 check_foreign(struct harvest_ctx *h, unsigned long word, unsigned long bits)
+{
+	unsigned long bit;
+	u64 nr = 0;
+
+	for_each_set_bit(bit, &bits, BITS_PER_LONG)
+	{
+		u64 page = (u64)word * BITS_PER_LONG + bit;
+
+		if (page >= h->r->npages || !foreign(h, page))
+			continue;
+		set_bit(page, h->l->user);
+		nr++;
+	}
+	return nr;
+}
+
+static u64 harvest_user(struct harvest_ctx *h, bool first)
+{
+	unsigned long i, bits;
+	u64 held = 0;
+
+	/* Mappings and references from before the log are in no bitmap. */
+	if (first)
+		zap(h, 0, h->r->npages);
+	for (i = 0; i < h->l->words; i++) {
+		unsigned int from, to;
+
+		bits = READ_ONCE(h->l->user[i]) ? xchg(&h->l->user[i], 0) : 0;
+		if (first)
+			bits = ~0UL;
+		if (!bits)
+			continue;
+		for (from = 0; !first && from < BITS_PER_LONG; from = to) {
+			from = find_next_bit(&bits, BITS_PER_LONG, from);
+			to = find_next_zero_bit(&bits, BITS_PER_LONG, from);
+			if (from < to)
+				zap(h, (u64)i * BITS_PER_LONG + from, to - from);
+		}
+		held += check_foreign(h, i, bits);
+		if (!first)
+			report(h, i, bits);
+		cond_resched();
+	}
+	return held;
+}
+
+/* Fetch the kernel's marks, and write faults' if the log protects. */
+static void harvest_marks(struct harvest_ctx *h, bool protect, bool first)
+{
+	u64 was_writable = 0;
+	unsigned long i, bits;
+
+	if (protect && first)
+		was_writable = ferry_npt_protect(h->vm, h->r->gfn, h->r->npages);
+	for (i = 0; i < h->l->words; i++) {
+		unsigned int from, to;
+
+		if (!READ_ONCE(h->l->dirty[i]))
+			continue;
+		bits = xchg(&h->l->dirty[i], 0);
+		report(h, i, bits);
+		for (from = 0; protect && from < BITS_PER_LONG; from = to) {
+			from = find_next_bit(&bits, BITS_PER_LONG, from);
+			to = find_next_zero_bit(&bits, BITS_PER_LONG, from);
+			if (from < to)
+				was_writable += ferry_npt_protect(
+					h->vm, h->r->gfn + (u64)i * BITS_PER_LONG + from,
+					to - from);
+		}
+		cond_resched();
+	}
+	if (was_writable)
+		ferry_npt_flush(h->vm);
+}
+
+/* The VM stands still and userspace has drained its I/O: a reference must go, or be a fault. */
+static bool foreign_for_good(struct harvest_ctx *h)
+{
+	unsigned long i, bits;
+	u64 held = 1;
+	int try;
+
+	for (try = 0; held && try < FOREIGN_TRIES; try++) {
+		usleep_range(FOREIGN_WAIT_US, 2 * FOREIGN_WAIT_US);
+		held = 0;
+		for (i = 0; i < h->l->words; i++) {
+			bits = READ_ONCE(h->l->user[i]) ? xchg(&h->l->user[i], 0) : 0;
+			if (bits)
+				held += check_foreign(h, i, bits);
+		}
+	}
+	return held;
+}
+
+static struct ferry_region *region_of(struct ferry_mem *mem, u32 id)
+{
+	int i;
+
+	for (i = 0; i < mem->map->nr; i++)
+		if (mem->map->region[i]->id == id)
+			return mem->map->region[i];
+	return NULL;
+}
+
+/**
+ * ferry_dirty_harvest() - fetch and clear what was written in a region
+ * @vm: the VM; a log exists and stays, so its regions do
+ * @region: number of the region
+ * @bitmap: one bit for each page, in whole longs; bits are added
+ * @final: all vCPUs are stopped and userspace has drained its I/O
+ *
+ * When it returns the pages may be read: whoever writes to one from now on marks it anew.
+ *
+ * Return: bits added; -ENOENT no log or no such region; -EBUSY if @final and somebody still holds
+ * references to pages that userspace wrote (the bitmap is filled in all the same).
+ */
+s64 ferry_dirty_harvest(struct ferry_vm *vm, u32 region, unsigned long *bitmap, bool final)
+{
+	struct harvest_ctx h = { .vm = vm, .bitmap = bitmap };
+	struct ferry_dirty_log *log;
+	bool first;
+	u64 held;
+	s64 ret;
+
+	mutex_lock(ferry_npt_lock(vm));
+	log = vm->dirty;
+	ret = -ENOENT;
+	if (!log || region >= FERRY_MAX_REGIONS || !log->region[region].dirty)
+		goto out;
+	h.l = &log->region[region];
+	h.r = region_of(vm->mem, region);
+	first = !h.l->harvested;
+	h.l->harvested = true;
+
+	held = harvest_user(&h, first);
+	harvest_marks(&h, log->mode == FERRY_LOG_PROTECT, first);
+	if (log->mode == FERRY_LOG_AD)
+		ferry_npt_harvest(vm, h.r->gfn, h.r->npages, first, report_pages, &h);
+	if (first)
+		report_pages(&h, h.r->gfn, h.r->npages);
+	vm->mem->dirty_harvests++;
+	vm->mem->dirty_pages += h.nr;
+	ret = h.nr;
+	if (final && held && foreign_for_good(&h))
+		ret = -EBUSY;
+out:
+	mutex_unlock(ferry_npt_lock(vm));
+	return ret;
+}
+
+/* -------------------------------------------------------------------------- ioctl */
+
+/* The report did not reach userspace: the pages are as dirty as before. */
+static void put_back(struct ferry_vm *vm, u32 region, const unsigned long *bitmap, u64 npages)
+{
+	unsigned long page;
+
+	mutex_lock(ferry_npt_lock(vm));
+	for_each_set_bit(page, bitmap, vm->dirty ? npages : 0)
+		set_bit(page, vm->dirty->region[region].dirty);
+	mutex_unlock(ferry_npt_lock(vm));
+}
+
+static int ioctl_harvest(struct ferry_vm *vm, struct ferry_dirty *args)
+{
+	struct ferry_region *r;
+	unsigned long *bitmap;
+	size_t bytes;
+	s64 nr;
+	int ret = 0;
+
+	r = region_of(vm->mem, args->region);
+	if (!r)
+		return -ENOENT;
+	bytes = BITS_TO_LONGS(r->npages) * sizeof(long);
+	if (args->bitmap_bytes < bytes)
+		return -EINVAL;
+	bitmap = kvzalloc(bytes, GFP_KERNEL_ACCOUNT);
+	if (!bitmap)
+		return -ENOMEM;
+	nr = ferry_dirty_harvest(vm, args->region, bitmap, false);
+	if (nr < 0) {
+		ret = nr;
+	} else if (copy_to_user(u64_to_user_ptr(args->bitmap), bitmap, bytes)) {
+		put_back(vm, args->region, bitmap, r->npages);
+		ret = -EFAULT;
+	}
+	args->nr_dirty = nr;
+	kvfree(bitmap);
+	return ret;
+}
+
+static bool log_of_migration(struct ferry_vm *vm)
+{
+	struct ferry_dirty_log *log;
+	bool busy;
+
+	rcu_read_lock();
+	log = smp_load_acquire(&vm->dirty);
+	busy = log && log->migration;
+	rcu_read_unlock();
+	return busy;
+}
+
+/**
+ * ferry_dirty_ioctl() - FERRY_DIRTY
+ * @vm: the VM; vm->lock held
+ * @args: checked for size and known flags
+ *
+ * Return: 0 or -errno as struct ferry_dirty says.
+ */
+int ferry_dirty_ioctl(struct ferry_vm *vm, struct ferry_dirty *args)
+{
+	if (args->op != FERRY_DIRTY_START && args->flags)
+		return -EINVAL;
+	if (log_of_migration(vm))
+		return -EBUSY;
+	switch (args->op) {
+	case FERRY_DIRTY_START:
+		return ferry_dirty_start(vm, args->flags, false);
+	case FERRY_DIRTY_HARVEST:
+		return ioctl_harvest(vm, args);
+	case FERRY_DIRTY_STOP:
+		if (!vm->dirty)
+			return -ENOENT;
+		ferry_dirty_stop(vm);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+void ferry_dirty_stats(struct ferry_vm *vm, struct ferry_stats *stats)
+{
+	stats->dirty_harvests = vm->mem->dirty_harvests;
+	stats->dirty_pages = vm->mem->dirty_pages;
+}
