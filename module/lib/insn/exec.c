@@ -63,6 +63,29 @@ static const insn_handler handlers[INSN_OP_EXECUTED_END] = {
 	[INSN_OP_PREFETCHIT0] = x_nop, [INSN_OP_PREFETCHIT1] = x_nop, [INSN_OP_CLDEMOTE] = x_nop,
 	[INSN_OP_LFENCE] = x_fence, [INSN_OP_MFENCE] = x_fence, [INSN_OP_SFENCE] = x_fence,
 	[INSN_OP_SERIALIZE] = x_fence,
+
+	[INSN_OP_MOV_FROM_CR] = x_mov_from_cr, [INSN_OP_MOV_TO_CR] = x_mov_to_cr,
+	[INSN_OP_MOV_FROM_DR] = x_mov_from_dr, [INSN_OP_MOV_TO_DR] = x_mov_to_dr,
+	[INSN_OP_CLTS] = x_clts, [INSN_OP_SMSW] = x_smsw, [INSN_OP_LMSW] = x_lmsw,
+	[INSN_OP_SGDT] = x_sgdt, [INSN_OP_SIDT] = x_sgdt,
+	[INSN_OP_LGDT] = x_lgdt, [INSN_OP_LIDT] = x_lgdt,
+	[INSN_OP_SLDT] = x_sldt, [INSN_OP_STR] = x_sldt,
+	[INSN_OP_INVLPG] = x_invlpg, [INSN_OP_INVPCID] = x_invpcid,
+	[INSN_OP_INVD] = x_invd, [INSN_OP_WBINVD] = x_invd, [INSN_OP_WBNOINVD] = x_invd,
+	[INSN_OP_CLFLUSH] = x_clflush, [INSN_OP_CLFLUSHOPT] = x_clflush, [INSN_OP_CLWB] = x_clflush,
+	[INSN_OP_CLZERO] = x_clzero,
+	[INSN_OP_RDMSR] = x_rdmsr, [INSN_OP_WRMSR] = x_wrmsr, [INSN_OP_WRMSRNS] = x_wrmsr,
+	[INSN_OP_RDTSC] = x_rdtsc, [INSN_OP_RDTSCP] = x_rdtsc, [INSN_OP_RDPID] = x_rdpid,
+	[INSN_OP_RDPMC] = x_rdpmc, [INSN_OP_CPUID] = x_cpuid,
+	[INSN_OP_RDRAND] = x_rdrand, [INSN_OP_RDSEED] = x_rdrand,
+	[INSN_OP_XGETBV] = x_xgetbv, [INSN_OP_XSETBV] = x_xsetbv,
+	[INSN_OP_RDPKRU] = x_rdpkru, [INSN_OP_WRPKRU] = x_wrpkru,
+	[INSN_OP_MONITOR] = x_monitor, [INSN_OP_MWAIT] = x_mwait,
+	[INSN_OP_MONITORX] = x_monitor, [INSN_OP_MWAITX] = x_mwait,
+	[INSN_OP_SWAPGS] = x_swapgs, [INSN_OP_RDFSBASE] = x_rdfsbase,
+	[INSN_OP_RDGSBASE] = x_rdfsbase, [INSN_OP_WRFSBASE] = x_wrfsbase,
+	[INSN_OP_WRGSBASE] = x_wrfsbase,
+	[INSN_OP_MOV_FROM_SEG] = x_mov_from_seg, [INSN_OP_PUSH_SEG] = x_push_seg,
 };
 
 int insn_raise(struct insn_cpu *cpu, u8 vector, u32 error)
@@ -73,14 +96,21 @@ int insn_raise(struct insn_cpu *cpu, u8 vector, u32 error)
 	cpu->fault.vector = vector;
 	cpu->fault.has_error = cpu->cr0 & CR0_PE && vector < 32 && with_error >> vector & 1;
 	cpu->fault.error = error;
-	cpu->fault.cr2 = 0;
+	cpu->fault.payload = 0;
 	return INSN_FAULT;
 }
 
 int insn_raise_pf(struct insn_cpu *cpu, u64 cr2, u32 error)
 {
 	insn_raise(cpu, INSN_EXC_PF, error);
-	cpu->fault.cr2 = cr2;
+	cpu->fault.payload = cr2;
+	return INSN_FAULT;
+}
+
+int insn_raise_db(struct insn_cpu *cpu, u64 dr6)
+{
+	insn_raise(cpu, INSN_EXC_DB, 0);
+	cpu->fault.payload = dr6;
 	return INSN_FAULT;
 }
 

@@ -281,6 +281,9 @@ int jump_near(struct exec *x, u64 target);
 /* I/O permission: IOPL, then the TSS's bitmap (SDM volume 1 section 19.5). */
 int check_io(struct exec *x, u16 port, unsigned int bytes);
 
+/* special() if there is one. */
+int do_special(struct exec *x, enum insn_special what, u64 arg, u64 addr);
+
 /* Every handler: INSN_HANDLERS in exec.c maps ids to them. */
 #define H(name) int x_##name(struct exec *x)
 H(mov); H(movzx); H(movsx); H(lea); H(xchg); H(xlat); H(movbe); H(bswap); H(cbw); H(cwd);
@@ -297,6 +300,11 @@ H(push); H(pop); H(pusha); H(popa); H(pushf); H(popf); H(enter); H(leave);
 H(jcc); H(jmp); H(call); H(ret); H(loop); H(jcxz); H(bound);
 H(clc); H(stc); H(cmc); H(cld); H(std); H(cli); H(sti); H(clac); H(nop); H(pause);
 H(hlt); H(ud); H(fence);
+H(mov_from_cr); H(mov_to_cr); H(mov_from_dr); H(mov_to_dr); H(clts); H(smsw); H(lmsw);
+H(sgdt); H(lgdt); H(sldt); H(invlpg); H(invpcid); H(invd); H(clflush); H(clzero);
+H(rdmsr); H(wrmsr); H(rdtsc); H(rdpid); H(rdpmc); H(cpuid); H(rdrand); H(xgetbv); H(xsetbv);
+H(rdpkru); H(wrpkru); H(monitor); H(mwait); H(swapgs); H(rdfsbase); H(wrfsbase);
+H(mov_from_seg); H(push_seg);
 #undef H
 
 #endif /* FERRY_LIB_INSN_EXEC_H */

@@ -313,8 +313,8 @@ struct insn_ops {
 	/* @read_dr, @write_dr: 0-3, 6, 7; aliases, CR4.DE and DR7.GD were seen to. */
 	int (*read_dr)(struct insn_cpu *cpu, unsigned int nr, u64 *value);
 	int (*write_dr)(struct insn_cpu *cpu, unsigned int nr, u64 value);
-	/* @read_msr, @write_msr: as RDMSR and WRMSR at CPL 0 (raising #GP(0)); FS and GS base
-	 * are written through set_segment() instead, TSC and TSC_AUX are asked for here. */
+	/* @read_msr, @write_msr: as RDMSR and WRMSR at CPL 0 (raising #GP(0)). A written FS or
+	 * GS base is fetched again with get_segment(). */
 	int (*read_msr)(struct insn_cpu *cpu, u32 index, u64 *value);
 	int (*write_msr)(struct insn_cpu *cpu, u32 index, u64 value);
 	int (*read_xcr)(struct insn_cpu *cpu, u32 index, u64 *value);
@@ -352,6 +352,7 @@ enum insn_vendor { INSN_VENDOR_INTEL, INSN_VENDOR_AMD };
  * @events:    [OUT] INSN_EV_*
  * @seg_valid: [IN/OUT] bit per segment: cpu->seg[] is current. CS must be.
  * @seg:       [IN/OUT]
+ * @pkru:      [IN/OUT] protection keys of user pages
  * @features:  [IN] bit per enum insn_feature; see insn_features_from_cpuid()
  * @fault:     [OUT] with INSN_FAULT
  */
@@ -365,12 +366,13 @@ struct insn_cpu {
 	u16 max_rep;
 	u16 events;
 	u16 seg_valid;
+	u32 pkru;
 	u64 features[2];
 	struct {
 		u8 vector;
 		bool has_error;
 		u32 error;
-		u64 cr2;
+		u64 payload;	/* #PF: CR2; #DB: bits for DR6 */
 	} fault;
 	struct insn_segment seg[INSN_SEG_END];
 };
@@ -390,6 +392,7 @@ static inline bool insn_has(const struct insn_cpu *cpu, unsigned int feature)
  */
 int insn_raise(struct insn_cpu *cpu, u8 vector, u32 error);
 int insn_raise_pf(struct insn_cpu *cpu, u64 cr2, u32 error);
+int insn_raise_db(struct insn_cpu *cpu, u64 dr6);
 
 /**
  * insn_cpu_mode - mode for insn_decode(), from CS, EFER and the vendor

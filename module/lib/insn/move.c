@@ -321,9 +321,9 @@ int x_clac(struct exec *x)
 	return INSN_DONE;
 }
 
-static int special(struct exec *x, enum insn_special what, u64 arg)
+int do_special(struct exec *x, enum insn_special what, u64 arg, u64 addr)
 {
-	return x->cpu->ops->special ? x->cpu->ops->special(x->cpu, what, arg, 0) : INSN_DONE;
+	return x->cpu->ops->special ? x->cpu->ops->special(x->cpu, what, arg, addr) : INSN_DONE;
 }
 
 /* NOP, ENDBR, prefetches: operands are not accessed. */
@@ -334,12 +334,12 @@ int x_nop(struct exec *x)
 
 int x_pause(struct exec *x)
 {
-	return special(x, INSN_SP_PAUSE, 0);
+	return do_special(x, INSN_SP_PAUSE, 0, 0);
 }
 
 int x_fence(struct exec *x)
 {
-	return special(x, INSN_SP_CACHE_FENCE, x->insn->id);
+	return do_special(x, INSN_SP_CACHE_FENCE, x->insn->id, 0);
 }
 
 int x_hlt(struct exec *x)
