@@ -80,4 +80,7 @@ int insn_replay_access(struct insn_replay *r, struct insn_replay_access *what);
  */
 void insn_replay_answer(struct insn_replay *r, const u8 *data);
 
+/* insn_replay_served - the noted request was served at once: the execution goes on */
+void insn_replay_served(struct insn_replay *r, const u8 *data);
+
 #endif /* FERRY_LIB_INSN_REPLAY_H */
