@@ -12,6 +12,7 @@
  * Owns vcpu->emulation; vcpu->lock is held by all callers but ferry_emulation_busy(). Guest bytes
  * and page tables are read anew each time: nothing is cached between executions.
  */
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
