@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between emulate.c (when and why instructions are emulated) and emulate_ops.c (what lib/insn asks
+ * of a vCPU).
+ */
+#ifndef FERRY_EMULATE_H
+#define FERRY_EMULATE_H
+
+#include "ferry.h"
+#include "lib/insn/insn.h"
+#include "lib/insn/replay.h"
+#include "lib/insn/walk.h"
+
+enum busy {
+	NOT_BUSY,
+	BUSY_PORT, /* a plain IN or OUT: registers and length are all it takes */
+	BUSY_INSN, /* the replay log waits for an answer */
+};
+
+/**
+ * struct ferry_emulation - one vCPU's emulator
+ * @cpu: the executor's registers, loaded from the vCPU for each execution
+ * @vcpu: whose
+ * @replay: answers to device accesses of the current instruction
+ * @replay_rip: where that instruction is
+ * @busy: which kind of request userspace has to answer
+ * @port: BUSY_PORT: the access
+ * @atomic: the current context may not sleep
+ * @out_of_memory: guest memory at @bad_gpa could not be allocated
+ * @bad_gpa: what stopped the emulation
+ */
+struct ferry_emulation {
+	struct insn_cpu cpu;
+	struct ferry_vcpu *vcpu;
+	struct insn_replay replay;
+	u64 replay_rip;
+	enum busy busy;
+	struct {
+		u8 width;
+		u8 insn_len;
+		bool in;
+	} port;
+	bool atomic;
+	bool out_of_memory;
+	u64 bad_gpa;
+};
+
+extern const struct insn_ops ferry_insn_ops;
+
+/* 0, -ENOENT for a device, else *result is what the emulator answers. */
+int ferry_gpa_read(struct ferry_emulation *em, u64 gpa, void *data, unsigned int bytes,
+		   int *result);
+void ferry_walk_init(struct ferry_emulation *em, struct insn_walk *walk, bool user);
+
+#endif /* FERRY_EMULATE_H */
