@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Policies between files, this host and the module. See policy.h. No state.
+ */
+#include <cpuid.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/cpu/default.h"
+#include "lib/cpu/read.h"
+#include "libferry.h"
+#include "policy.h"
+
+#define POLICY_MAX_JSON (1U << 20)
+#define MAX_FINDINGS 256
+
+_Static_assert(sizeof(struct cpu_leaf) == sizeof(struct ferry_cpuid_entry), "one layout");
+_Static_assert(sizeof(struct cpu_msr) == sizeof(struct ferry_policy_msr), "one layout");
+_Static_assert(offsetof(struct cpu_leaf, reg) == offsetof(struct ferry_cpuid_entry, eax), "");
+
+/* ------------------------------------------------------------------ this host */
+
+static void read_leaf(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
+{
+	__cpuid_count(leaf, subleaf, reg[0], reg[1], reg[2], reg[3]);
+}
+
+/* The one MSR the default policy looks at; without rights to read it, it counts as absent. */
+static void read_msr(struct cpu_policy *p, u32 index)
+{
+	int fd = open("/dev/cpu/0/msr", O_RDONLY | O_CLOEXEC);
+	u64 value;
+
+	if (fd < 0)
+		return;
+	if (pread(fd, &value, sizeof(value), index) == sizeof(value))
+		cpu_policy_add_msr(p, index, value);
+	close(fd);
+}
+
+int policy_of_host(struct cpu_policy *host, struct error *err)
+{
+	if (cpu_policy_read(host, read_leaf))
+		return fail(err, FERRY_X_SYSTEM, "this host's CPUID does not fit a policy");
+	if (cpu_policy_reg(host, 7, 0, CPU_EDX) & (1U << 29))
+		read_msr(host, MSR_CPU_ARCH_CAPABILITIES);
+	return 0;
+}
+
+int policy_default(struct cpu_policy *out, unsigned int vcpus, u64 module_caps, struct error *err)
+{
+	struct cpu_default_params params = {
+		.topology = { .cores = vcpus, .threads = 1 },
+		.flags = CPU_DEFAULT_KVMCLOCK,
+	};
+	struct cpu_policy *host = xcalloc(1, sizeof(*host));
+	int ret;
+
+	if (module_caps & FERRY_CAP_TSC_STABLE)
+		params.flags |= CPU_DEFAULT_KVMCLOCK_STABLE;
+	ret = policy_of_host(host, err);
+	if (!ret && cpu_policy_default(out, host, &params))
+		ret = fail(err, FERRY_X_POLICY,
+			   "no policy can be made from this host's CPU: 'ferry cpu dump' shows it");
+	free(host);
+	return ret;
+}
+
+/* ----------------------------------------------------------------------- JSON */
+
+static json_object *hex(u64 v)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)v);
+	return json_object_new_string(text);
+}
+
+/* Numbers may be written as such or as "0x..." strings. */
+static bool get_hex(json_object *o, const char *key, u64 max, u64 *out)
+{
+	const char *text = json_str(o, key);
+
+	if (text)
+		return parse_u64(text, 0, max, out);
+	return json_get_number(o, key, out) && *out <= max;
+}
+
+static const char *const reg_names[CPU_NR_REGS] = { "eax", "ebx", "ecx", "edx" };
+
+json_object *policy_to_json(const struct cpu_policy *p)
+{
+	json_object *o = json_object_new_object();
+	json_object *leaves = json_object_new_array(), *msrs = json_object_new_array();
+	u32 i, r;
+
+	for (i = 0; i < p->nr_leaves; i++) {
+		json_object *l = json_object_new_object();
+
+		json_object_object_add(l, "leaf", hex(p->leaf[i].leaf));
+		if (p->leaf[i].flags & CPU_LEAF_SUBLEAF_SIGNIFICANT)
+			json_object_object_add(l, "subleaf", hex(p->leaf[i].subleaf));
+		for (r = 0; r < CPU_NR_REGS; r++)
+			json_object_object_add(l, reg_names[r], hex(p->leaf[i].reg[r]));
+		json_object_array_add(leaves, l);
+	}
+	for (i = 0; i < p->nr_msrs; i++) {
+		json_object *m = json_object_new_object();
+
+		json_object_object_add(m, "index", hex(p->msr[i].index));
+		json_object_object_add(m, "value", hex(p->msr[i].value));
+		json_object_array_add(msrs, m);
+	}
+	json_object_object_add(o, "cpuid", leaves);
+	json_object_object_add(o, "msrs", msrs);
+	return o;
+}
+
+static int bad(struct error *err, const char *list, size_t i)
+{
+	return fail(err, FERRY_X_BAD_FILE, "CPU policy: entry %zu of \"%s\" is not understood", i,
+		    list);
+}
+
+static int read_leaves(struct cpu_policy *p, json_object *list, struct error *err)
+{
+	size_t i, n = json_object_array_length(list);
+	u32 r;
+
+	for (i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(list, i);
+		struct cpu_leaf l = { 0 };
+		u64 v;
+
+		if (!get_hex(o, "leaf", U32_MAX, &v))
+			return bad(err, "cpuid", i);
+		l.leaf = v;
+		if (json_object_object_get_ex(o, "subleaf", NULL)) {
+			if (!get_hex(o, "subleaf", U32_MAX, &v))
+				return bad(err, "cpuid", i);
+			l.subleaf = v;
+			l.flags = CPU_LEAF_SUBLEAF_SIGNIFICANT;
+		}
+		for (r = 0; r < CPU_NR_REGS; r++) {
+			if (!get_hex(o, reg_names[r], U32_MAX, &v))
+				return bad(err, "cpuid", i);
+			l.reg[r] = v;
+		}
+		if (cpu_policy_add(p, &l))
+			return fail(err, FERRY_X_BAD_FILE,
+				    "CPU policy: entry %zu of \"cpuid\" repeats a leaf, or there "
+				    "are too many", i);
+	}
+	return 0;
+}
+
+static int read_msrs(struct cpu_policy *p, json_object *list, struct error *err)
+{
+	size_t i, n = json_object_array_length(list);
+
+	for (i = 0; i < n; i++) {
+		json_object *o = json_object_array_get_idx(list, i);
+		u64 index, value;
+
+		if (!get_hex(o, "index", U32_MAX, &index) ||
+		    !get_hex(o, "value", U64_MAX, &value) || cpu_policy_add_msr(p, index, value))
+			return bad(err, "msrs", i);
+	}
+	return 0;
+}
+
+int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err)
+{
+	json_object *cpuid, *msrs;
+	int ret;
+
+	cpu_policy_init(p);
+	if (!json_object_object_get_ex(o, "cpuid", &cpuid) ||
+	    !json_object_is_type(cpuid, json_type_array))
+		return fail(err, FERRY_X_BAD_FILE,
+			    "a CPU policy needs a list \"cpuid\" of leaves; 'ferry cpu' makes one");
+	ret = read_leaves(p, cpuid, err);
+	if (!ret && json_object_object_get_ex(o, "msrs", &msrs)) {
+		if (!json_object_is_type(msrs, json_type_array))
+			return fail(err, FERRY_X_BAD_FILE, "CPU policy: \"msrs\" is not a list");
+		ret = read_msrs(p, msrs, err);
+	}
+	return ret;
+}
+
+int policy_read(struct cpu_policy *p, const char *path, struct error *err)
+{
+	char *text = read_text(path, POLICY_MAX_JSON, "CPU policy", err);
+	json_object *o;
+	int ret;
+
+	if (!text)
+		return err->code;
+	o = json_tokener_parse(text);
+	free(text);
+	if (!o)
+		return fail(err, FERRY_X_BAD_FILE, "the CPU policy %s is not JSON", path);
+	ret = policy_from_json(p, o, err);
+	json_object_put(o);
+	return ret;
+}
+
+/* ------------------------------------------------------------------- module */
+
+json_object *policy_findings_json(const struct ferry_finding *f, u32 nr)
+{
+	json_object *list = json_object_new_array();
+	u32 i;
+
+	for (i = 0; i < nr; i++, f++) {
+		json_object *o = json_object_new_object();
+
+		json_object_object_add(o, "severity",
+				       json_object_new_string(f->severity == FERRY_FINDING_REFUSE ?
+							      "refuse" : "warning"));
+		if (f->reg == FERRY_REG_MSR) {
+			json_object_object_add(o, "msr", hex(f->leaf));
+		} else {
+			json_object_object_add(o, "leaf", hex(f->leaf));
+			json_object_object_add(o, "subleaf", hex(f->subleaf));
+			if (f->reg < CPU_NR_REGS)
+				json_object_object_add(o, "register",
+						       json_object_new_string(reg_names[f->reg]));
+		}
+		if (f->bit != 0xff)
+			json_object_object_add(o, "bit", json_object_new_int(f->bit));
+		json_object_object_add(o, "cause", json_object_new_int(f->cause));
+		json_object_object_add(o, "guest", hex(f->guest));
+		json_object_object_add(o, "host", hex(f->host));
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static int finding_text(const struct ferry_finding *f, char *out, size_t room)
+{
+	char where[48], bit[16] = "";
+
+	if (f->reg == FERRY_REG_MSR)
+		snprintf(where, sizeof(where), "MSR %#x", f->leaf);
+	else
+		snprintf(where, sizeof(where), "CPUID %#x.%u %s", f->leaf, f->subleaf,
+			 f->reg < CPU_NR_REGS ? reg_names[f->reg] : "?");
+	if (f->bit != 0xff)
+		snprintf(bit, sizeof(bit), "[%u]", f->bit);
+	return snprintf(out, room, "\n  %s%s%s: the guest was promised %#llx, this host has %#llx",
+			f->severity == FERRY_FINDING_WARNING ? "(warning) " : "", where, bit,
+			(unsigned long long)f->guest, (unsigned long long)f->host);
+}
+
+void policy_findings(const struct ferry_finding *f, u32 nr, struct error *err)
+{
+	size_t n = strlen(err->text);
+	u32 i;
+
+	if (!err->detail)
+		err->detail = json_object_new_object();
+	json_object_object_add(err->detail, "findings", policy_findings_json(f, nr));
+	for (i = 0; i < nr; i++) {
+		char line[200];
+		int len = finding_text(&f[i], line, sizeof(line));
+
+		if (n + len + 32 > sizeof(err->text)) {
+			snprintf(err->text + n, sizeof(err->text) - n, "\n  ... and %u more",
+				 nr - i);
+			return;
+		}
+		memcpy(err->text + n, line, len + 1);
+		n += len;
+	}
+}
+
+int policy_install(int vm, const struct cpu_policy *p, struct error *err)
+{
+	struct ferry_finding *findings = xcalloc(MAX_FINDINGS, sizeof(*findings));
+	u32 nr = MAX_FINDINGS;
+	int ret;
+
+	ret = ferry_set_policy(vm, (const struct ferry_cpuid_entry *)p->leaf, p->nr_leaves,
+			       (const struct ferry_policy_msr *)p->msr, p->nr_msrs, findings, &nr,
+			       err);
+	if (ret == FERRY_X_POLICY)
+		policy_findings(findings, nr, err);
+	free(findings);
+	return ret;
+}

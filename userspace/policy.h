@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A VM's CPU policy in the tool: read from a file, made for this host, handed to the module. The
+ * algebra is lib/cpu's.
+ */
+#ifndef FERRY_POLICY_H
+#define FERRY_POLICY_H
+
+#include <linux/ferry.h>
+
+#include "lib/cpu/policy.h"
+#include "util.h"
+
+/* What this host's CPU says of itself (the CPU this thread runs on). */
+int policy_of_host(struct cpu_policy *host, struct error *err);
+/* The policy of a VM that was given none. */
+int policy_default(struct cpu_policy *out, unsigned int vcpus, u64 module_caps, struct error *err);
+json_object *policy_to_json(const struct cpu_policy *p);
+int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err);
+int policy_read(struct cpu_policy *p, const char *path, struct error *err);
+/* Hand it to the module; a refusal lists every reason in err->detail and in the text. */
+int policy_install(int vm, const struct cpu_policy *p, struct error *err);
+/* Findings as text lines appended to err->text and as JSON in err->detail. */
+void policy_findings(const struct ferry_finding *f, u32 nr, struct error *err);
+json_object *policy_findings_json(const struct ferry_finding *f, u32 nr);
+
+#endif /* FERRY_POLICY_H */
