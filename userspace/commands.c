@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The short commands that ask a running VM's process for something: list, stat, pause, continue,
+ * stop, nmi.
+ */
+#include <poll.h>
+#include <stdlib.h>
+
+#include "client.h"
+#include "command.h"
+#include "opts.h"
+#include "rundir.h"
+
+struct args {
+	bool json;
+	bool force;
+	u64 timeout_us;
+	const char *name;
+};
+
+static int set_json(void *ctx, const char *v, struct error *err)
+{
+	((struct args *)ctx)->json = true;
+	return 0;
+}
+
+static int set_force(void *ctx, const char *v, struct error *err)
+{
+	((struct args *)ctx)->force = true;
+	return 0;
+}
+
+static int set_timeout(void *ctx, const char *v, struct error *err)
+{
+	if (!parse_duration(v, 1000000, &((struct args *)ctx)->timeout_us))
+		return fail(err, FERRY_X_USAGE, "'%s' is no time: say 30s or 500ms", v);
+	return 0;
+}
+
+static const struct opt json_opt[] = { { "json", NULL, "answer in JSON", set_json }, { NULL } };
+
+static int parse(const struct usage *u, struct args *args, int argc, char **argv, bool named,
+		 struct error *err)
+{
+	int nr, ret = opts_parse(u, args, argc, argv, &args->name, named, &nr, err);
+
+	if (!ret && named && !nr)
+		ret = fail(err, FERRY_X_USAGE, "which VM? 'ferry list' shows their names");
+	return ret;
+}
+
+static int leave(int ret, struct error *err, bool json)
+{
+	return ret == OPTS_HELP ? FERRY_X_OK : ret ? report(err, json) : FERRY_X_OK;
+}
+
+/* The member of a reply that is the answer, alone. */
+static void print_member(json_object *reply, const char *key)
+{
+	json_object *o;
+
+	if (json_object_object_get_ex(reply, key, &o))
+		print_json(stdout, o);
+}
+
+/* ----------------------------------------------------------------------- list */
+
+static u64 number(json_object *o, const char *key)
+{
+	u64 v = 0;
+
+	json_get_number(o, key, &v);
+	return v;
+}
+
+static void print_row(json_object *st)
+{
+	u64 s = number(st, "uptime_ms") / 1000;
+
+	printf("%-20s %-10s %5llu %10s %7llu %4llu:%02llu:%02llu  %s\n", json_str(st, "name"),
+	       json_str(st, "state"), (unsigned long long)number(st, "vcpus"),
+	       human(number(st, "memory")), (unsigned long long)number(st, "pid"),
+	       (unsigned long long)s / 3600, (unsigned long long)s / 60 % 60,
+	       (unsigned long long)s % 60, json_str(st, "console"));
+}
+
+int cmd_list(int argc, char **argv)
+{
+	static const struct usage usage = {
+		.command = "list",
+		.args = "",
+		.help = "Lists the VMs that run here.",
+		.opts = json_opt,
+	};
+	struct args args = { 0 };
+	struct error err = { 0 };
+	json_object *all;
+	size_t i, nr;
+	char **names;
+	int ret;
+
+	ret = parse(&usage, &args, argc, argv, false, &err);
+	if (ret)
+		return leave(ret, &err, args.json);
+	names = rundir_names(&nr);
+	all = json_object_new_array();
+	for (i = 0; i < nr; i++) {
+		struct error gone = { 0 };
+		json_object *reply = client_call(names[i], client_request("status"), &gone), *st;
+
+		/* Another user's VM, or one that ended this moment, is not an error of the list. */
+		if (reply && json_object_object_get_ex(reply, "status", &st))
+			json_object_array_add(all, json_object_get(st));
+		json_object_put(reply);
+	}
+	if (args.json) {
+		print_json(stdout, all);
+	} else if (json_object_array_length(all)) {
+		printf("%-20s %-10s %5s %10s %7s %10s  %s\n", "NAME", "STATE", "VCPUS", "MEMORY",
+		       "PID", "UPTIME", "CONSOLE");
+		for (i = 0; i < json_object_array_length(all); i++)
+			print_row(json_object_array_get_idx(all, i));
+	}
+	json_object_put(all);
+	rundir_free(names, nr);
+	return FERRY_X_OK;
+}
+
+/* ----------------------------------------------------------------------- stat */
+
+static void print_stat(json_object *o, int indent)
+{
+	json_object_object_foreach(o, key, v)
+	{
+		if (json_object_is_type(v, json_type_object)) {
+			printf("%*s%s:\n", indent, "", key);
+			print_stat(v, indent + 2);
+		} else if (json_object_get_uint64(v)) {
+			printf("%*s%-*s %llu\n", indent, "", 26 - indent, key,
+			       (unsigned long long)json_object_get_uint64(v));
+		}
+	}
+}
+
+int cmd_stat(int argc, char **argv)
+{
+	static const struct usage usage = {
+		.command = "stat",
+		.args = "NAME",
+		.help = "Shows a VM's counters; those that are zero only with --json.",
+		.opts = json_opt,
+	};
+	struct args args = { 0 };
+	struct error err = { 0 };
+	json_object *reply, *stat;
+	int ret;
+
+	ret = parse(&usage, &args, argc, argv, true, &err);
+	if (ret)
+		return leave(ret, &err, args.json);
+	reply = client_call(args.name, client_request("stat"), &err);
+	if (!reply)
+		return report(&err, args.json);
+	if (args.json)
+		print_member(reply, "stat");
+	else if (json_object_object_get_ex(reply, "stat", &stat))
+		print_stat(stat, 0);
+	json_object_put(reply);
+	return FERRY_X_OK;
+}
+
+/* ------------------------------------------------------- pause, continue, nmi */
+
+static int simple(const struct usage *u, int argc, char **argv)
+{
+	struct args args = { 0 };
+	struct error err = { 0 };
+	json_object *reply;
+	int ret;
+
+	ret = parse(u, &args, argc, argv, true, &err);
+	if (ret)
+		return leave(ret, &err, args.json);
+	reply = client_call(args.name, client_request(u->command), &err);
+	if (!reply)
+		return report(&err, args.json);
+	if (args.json)
+		print_json(stdout, reply);
+	json_object_put(reply);
+	return FERRY_X_OK;
+}
+
+int cmd_pause(int argc, char **argv)
+{
+	static const struct usage usage = {
+		.command = "pause",
+		.args = "NAME",
+		.help = "Stops a VM's vCPUs and its clock until 'ferry continue'.",
+		.opts = json_opt,
+	};
+
+	return simple(&usage, argc, argv);
+}
+
+int cmd_continue(int argc, char **argv)
+{
+	static const struct usage usage = {
+		.command = "continue",
+		.args = "NAME",
+		.help = "Lets a VM go on that was paused, or that waited for memory or for the\n"
+			"virtualisation hardware.",
+		.opts = json_opt,
+	};
+
+	return simple(&usage, argc, argv);
+}
+
+int cmd_nmi(int argc, char **argv)
+{
+	static const struct usage usage = {
+		.command = "nmi",
+		.args = "NAME",
+		.help = "Sends a non-maskable interrupt to a VM's first vCPU; Linux guests can be\n"
+			"told to dump or panic on it.",
+		.opts = json_opt,
+	};
+
+	return simple(&usage, argc, argv);
+}
+
+/* ----------------------------------------------------------------------- stop */
+
+/* The VM's process closes the connection when the VM has ended. */
+static bool wait_for_end(FILE *f, u64 timeout_us)
+{
+	u64 end = monotonic_ns() + timeout_us * 1000;
+	struct pollfd pfd = { .fd = fileno(f), .events = POLLIN };
+	u64 now;
+
+	while ((now = monotonic_ns()) < end) {
+		if (poll(&pfd, 1, (end - now) / 1000000 + 1) > 0 && getc(f) == EOF)
+			return true;
+	}
+	return false;
+}
+
+int cmd_stop(int argc, char **argv)
+{
+	static const struct opt opts[] = {
+		{ "force", NULL, "end it at once, as by pulling the plug", set_force },
+		{ "timeout", "TIME", "how long to wait for the guest; default 60s", set_timeout },
+		{ "json", NULL, "answer in JSON", set_json },
+		{ NULL }
+	};
+	static const struct usage usage = {
+		.command = "stop",
+		.args = "NAME",
+		.help = "Presses a VM's ACPI power button and waits until the guest has powered off.",
+		.opts = opts,
+	};
+	struct args args = { .timeout_us = 60000000 };
+	struct error err = { 0 };
+	json_object *request, *reply = NULL;
+	FILE *f;
+	int ret;
+
+	ret = parse(&usage, &args, argc, argv, true, &err);
+	if (ret)
+		return leave(ret, &err, args.json);
+	request = client_request("stop");
+	json_object_object_add(request, "force", json_object_new_boolean(args.force));
+	f = client_open(args.name, &err);
+	if (f && !client_send(f, request, &err))
+		reply = client_receive(f, args.name, &err);
+	if (reply && !wait_for_end(f, args.timeout_us))
+		fail(&err, FERRY_X_TIMEOUT,
+		     "the guest did not power off within %.1f s; it may ignore the button: 'ferry "
+		     "stop --force %s' ends it", args.timeout_us / 1e6, args.name);
+	if (f)
+		fclose(f);
+	json_object_put(request);
+	if (reply && !err.code && args.json)
+		print_json(stdout, reply);
+	json_object_put(reply);
+	return err.code ? report(&err, args.json) : FERRY_X_OK;
+}
