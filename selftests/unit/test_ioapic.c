@@ -121,7 +121,7 @@ static void test_edge(void)
 	reset(0x11);
 	set_rte(4, 0x0300000000000034ULL);
 	ok_eq(line(4, true), 1, "an edge is sent");
-	ok(last.dest == 3 && last.vector == 0x34 && last.mode == APIC_MODE_FIXED &&
+	ok(last.dest == 3 && last.vector == 0x34 && last.mode == APIC_DELIVER_FIXED &&
 		   last.shorthand == APIC_SHORT_NONE && last.flags == 0,
 	   "with its content");
 	ok_eq(line(4, true), 0, "no second edge without a fall");
@@ -138,11 +138,11 @@ static void test_edge(void)
 	ok_eq(eoi(0x34), 0, "EOI of an edge does nothing");
 	set_rte(7, 0x8100000000000941ULL);
 	line(7, true);
-	ok(last.dest == 0x81 && last.mode == APIC_MODE_LOWEST && last.flags == APIC_MSG_LOGICAL,
+	ok(last.dest == 0x81 && last.mode == APIC_DELIVER_LOWEST && last.flags == APIC_MSG_LOGICAL,
 	   "logical destination, lowest priority");
 	set_rte(8, 0x8400);
 	line(8, true);
-	ok(last.mode == APIC_MODE_NMI && last.flags == 0,
+	ok(last.mode == APIC_DELIVER_NMI && last.flags == 0,
 	   "NMI is an edge whatever the trigger bit");
 	ok(!(rte(8) & IOAPIC_RTE_REMOTE_IRR), "and sets no remote IRR");
 }

@@ -114,7 +114,7 @@ static void test_errors(void)
 	ok(!(out.what & LAPIC_DO_IPI), "a fixed IPI with vector 15 is not sent");
 	wr(LAPIC_ESR, 0);
 	ok_eq(rd(LAPIC_ESR), LAPIC_ESR_SEND_VECTOR, "send illegal vector");
-	ok(!accept(APIC_MODE_FIXED, 15, 0), "a message with vector 15 is not accepted");
+	ok(!accept(APIC_DELIVER_FIXED, 15, 0), "a message with vector 15 is not accepted");
 	wr(LAPIC_ESR, 0);
 	ok_eq(rd(LAPIC_ESR), LAPIC_ESR_RECV_VECTOR, "receive illegal vector");
 	wr(LAPIC_LVT_ERROR, 5);
@@ -173,10 +173,10 @@ static void test_base(void)
 
 	power_on(0, 0);
 	software_enable();
-	accept(APIC_MODE_FIXED, 0x40, 0);
+	accept(APIC_DELIVER_FIXED, 0x40, 0);
 	base_wr(dis);
-	ok(!accept(APIC_MODE_FIXED, 0x40, 0) && !accept(APIC_MODE_NMI, 2, 0) &&
-		   !accept(APIC_MODE_INIT, 0, 0),
+	ok(!accept(APIC_DELIVER_FIXED, 0x40, 0) && !accept(APIC_DELIVER_NMI, 2, 0) &&
+		   !accept(APIC_DELIVER_INIT, 0, 0),
 	   "disabled: no message is heard");
 	ok_eq(lapic_highest_irr(&l), -1, "... and what waited is forgotten");
 	ok(lapic_takes_extint(&l), "disabled: LINT0 is INTR");
@@ -293,25 +293,30 @@ static void test_priorities(void)
 	software_enable();
 	ok_eq(lapic_pending(&l), -1, "nothing waits");
 	ok_eq(lapic_ack(&l), -1, "nothing to take");
-	accept(APIC_MODE_FIXED, 0x55, 0);
+	accept(APIC_DELIVER_FIXED, 0x55, 0);
 	ok(out.what & LAPIC_DO_IRQ, "a message asks for attention");
 	ok(bit_of(LAPIC_IRR, 0x55) && !bit_of(LAPIC_ISR, 0x55), "it waits in the IRR");
 	ok_eq(lapic_pending(&l), 0x55, "it is deliverable");
+	ok(accept(APIC_DELIVER_FIXED, 0x55, 0) && !out.what, "the same again has nothing to add");
 	wr(LAPIC_TPR, 0x50);
 	ok_eq(lapic_pending(&l), -1, "not above TPR class 5");
 	ok_eq(rd(LAPIC_PPR), 0x50, "PPR follows TPR");
 	wr(LAPIC_TPR, 0x4f);
 	ok_eq(lapic_pending(&l), 0x55, "above TPR 4f");
-	ok(out.what & LAPIC_DO_IRQ, "lowering TPR asks for attention");
+	ok_eq(out.what, LAPIC_DO_IRQ | LAPIC_DO_TPR, "lowering TPR asks for attention");
+	wr(LAPIC_TPR, 0x4f);
+	wr(LAPIC_TPR, 0x4e);
+	ok_eq(out.what & LAPIC_DO_TPR, 0, "CR8 shows only the class");
+	wr(LAPIC_TPR, 0x4f);
 	ok_eq(rd(LAPIC_PPR), 0x4f, "PPR has TPR's sub-class when TPR is the higher");
 	ok_eq(lapic_ack(&l), 0x55, "it is taken");
 	ok(!bit_of(LAPIC_IRR, 0x55) && bit_of(LAPIC_ISR, 0x55), "it is in service");
 	ok_eq(rd(LAPIC_PPR), 0x50, "PPR is the class in service");
-	accept(APIC_MODE_FIXED, 0x5f, 0);
+	accept(APIC_DELIVER_FIXED, 0x5f, 0);
 	ok_eq(lapic_pending(&l), -1, "the same class does not nest");
-	accept(APIC_MODE_FIXED, 0x60, 0);
+	accept(APIC_DELIVER_FIXED, 0x60, 0);
 	ok_eq(lapic_ack(&l), 0x60, "a higher class does");
-	accept(APIC_MODE_FIXED, 0x60, 0);
+	accept(APIC_DELIVER_FIXED, 0x60, 0);
 	ok(bit_of(LAPIC_IRR, 0x60) && bit_of(LAPIC_ISR, 0x60), "one waits while one is in service");
 	wr(LAPIC_EOI, 0);
 	ok(!bit_of(LAPIC_ISR, 0x60) && bit_of(LAPIC_ISR, 0x55), "EOI ends the highest");
@@ -333,12 +338,12 @@ static void test_priorities(void)
 				power_on(0, 0);
 				software_enable();
 				if (isr > 15) {
-					accept(APIC_MODE_FIXED, isr, 0);
+					accept(APIC_DELIVER_FIXED, isr, 0);
 					lapic_ack(&l);
 					if (isr >> 4 > tpr >> 4)
 						want = isr & 0xf0;
 				}
-				accept(APIC_MODE_FIXED, irr, 0);
+				accept(APIC_DELIVER_FIXED, irr, 0);
 				wr(LAPIC_TPR, tpr);
 				bad += rd(LAPIC_PPR) != want;
 				bad += (lapic_pending(&l) == (int)irr) != (irr >> 4 > want >> 4);
@@ -350,8 +355,8 @@ static void test_trigger(void)
 {
 	power_on(0, ALL_FEATURES);
 	software_enable();
-	accept(APIC_MODE_FIXED, 0x70, APIC_MSG_LEVEL);
-	accept(APIC_MODE_LOWEST, 0x80, 0);
+	accept(APIC_DELIVER_FIXED, 0x70, APIC_MSG_LEVEL);
+	accept(APIC_DELIVER_LOWEST, 0x80, 0);
 	ok(bit_of(LAPIC_TMR, 0x70) && !bit_of(LAPIC_TMR, 0x80), "TMR tells level from edge");
 	lapic_ack(&l);
 	wr(LAPIC_EOI, 0);
@@ -359,12 +364,12 @@ static void test_trigger(void)
 	lapic_ack(&l);
 	wr(LAPIC_EOI, 0);
 	ok((out.what & LAPIC_DO_EOI) && out.eoi_vector == 0x70, "EOI of a level is broadcast");
-	accept(APIC_MODE_FIXED, 0x70, 0);
+	accept(APIC_DELIVER_FIXED, 0x70, 0);
 	ok(!bit_of(LAPIC_TMR, 0x70), "TMR follows the last message");
 	lapic_ack(&l);
 	wr(LAPIC_EOI, 0);
 	wr(LAPIC_SVR, 0x11ff);
-	accept(APIC_MODE_FIXED, 0x70, APIC_MSG_LEVEL);
+	accept(APIC_DELIVER_FIXED, 0x70, APIC_MSG_LEVEL);
 	lapic_ack(&l);
 	wr(LAPIC_EOI, 0);
 	ok(!(out.what & LAPIC_DO_EOI), "SVR bit 12 suppresses the broadcast");
@@ -378,7 +383,7 @@ static void test_software_disable(void)
 	software_enable();
 	for (i = LAPIC_LVT_TIMER; i <= LAPIC_LVT_ERROR; i++)
 		wr(i, 0x40 + i);
-	accept(APIC_MODE_FIXED, 0x90, 0);
+	accept(APIC_DELIVER_FIXED, 0x90, 0);
 	wr(LAPIC_SVR, 0xff);
 	for (i = LAPIC_LVT_TIMER; i <= LAPIC_LVT_ERROR; i++)
 		bad += rd(i) != (0x10040 + i);
@@ -389,14 +394,15 @@ static void test_software_disable(void)
 	}
 	ok_eq(bad, 0, "which stays masked");
 	ok_eq(lapic_pending(&l), 0x90, "what waited still waits");
-	ok(!accept(APIC_MODE_FIXED, 0xa0, 0), "no fixed message is accepted");
-	ok(!accept(APIC_MODE_LOWEST, 0xa0, 0), "no lowest-priority message");
-	ok(!accept(APIC_MODE_EXTINT, 0xa0, 0), "no ExtINT");
-	ok(accept(APIC_MODE_NMI, 0, 0) && (out.what & LAPIC_DO_NMI), "NMI is");
-	ok(accept(APIC_MODE_INIT, 0, 0) && (out.what & LAPIC_DO_INIT), "INIT is");
-	ok(accept(APIC_MODE_SIPI, 0x9a, 0) && (out.what & LAPIC_DO_SIPI) && out.sipi_vector == 0x9a,
+	ok(!accept(APIC_DELIVER_FIXED, 0xa0, 0), "no fixed message is accepted");
+	ok(!accept(APIC_DELIVER_LOWEST, 0xa0, 0), "no lowest-priority message");
+	ok(!accept(APIC_DELIVER_EXTINT, 0xa0, 0), "no ExtINT");
+	ok(accept(APIC_DELIVER_NMI, 0, 0) && (out.what & LAPIC_DO_NMI), "NMI is");
+	ok(accept(APIC_DELIVER_INIT, 0, 0) && (out.what & LAPIC_DO_INIT), "INIT is");
+	ok(accept(APIC_DELIVER_SIPI, 0x9a, 0) && (out.what & LAPIC_DO_SIPI) &&
+		   out.sipi_vector == 0x9a,
 	   "SIPI is");
-	ok(!accept(APIC_MODE_SMI, 0, 0) && !out.what, "SMI is ignored");
+	ok(!accept(APIC_DELIVER_SMI, 0, 0) && !out.what, "SMI is ignored");
 	wr(LAPIC_ICR2, 0x02000000);
 	wr(LAPIC_ICR, 0x4040);
 	ok(out.what & LAPIC_DO_IPI, "IPIs can still be sent");
@@ -534,7 +540,7 @@ static void test_effects(void)
 	x2_wr(LAPIC_SELF_IPI, 0x40);
 	ok_eq(lapic_highest_irr(&l), -1, "SELF IPI to a software-disabled LAPIC is lost");
 	x2_wr(LAPIC_SVR, 0x1ff);
-	accept(APIC_MODE_FIXED, 0x10, APIC_MSG_LEVEL);
+	accept(APIC_DELIVER_FIXED, 0x10, APIC_MSG_LEVEL);
 	ok_eq(lapic_pending(&l), 0x10, "16 is the first legal vector");
 	x2_wr(LAPIC_SELF_IPI, 0x10);
 	ok_eq(l.tmr.w[0], 0, "SELF IPI is an edge");
@@ -555,7 +561,7 @@ static void test_effects(void)
 
 	power_on(0, ALL_FEATURES);
 	software_enable();
-	ok(accept(APIC_MODE_EXTINT, 0, 0) && out.what == (LAPIC_DO_EXTINT | LAPIC_DO_IRQ),
+	ok(accept(APIC_DELIVER_EXTINT, 0, 0) && out.what == (LAPIC_DO_EXTINT | LAPIC_DO_IRQ),
 	   "an ExtINT message");
 	wr(LAPIC_LVT_LINT1, 0x500);
 	lapic_lint(&l, 1, true, &out);
@@ -596,13 +602,13 @@ static void test_effects(void)
 	wr(LAPIC_LVT_LINT0, 0x8050);
 	lapic_lint(&l, 0, true, &out);
 	lapic_ack(&l);
-	accept(APIC_MODE_FIXED, 0x60, APIC_MSG_LEVEL);
+	accept(APIC_DELIVER_FIXED, 0x60, APIC_MSG_LEVEL);
 	lapic_ack(&l);
 	lapic_eoi(&l, &out);
 	ok_eq(rd(LAPIC_LVT_LINT0), 0xc050, "another vector's EOI leaves LINT0's remote IRR");
 	wr(LAPIC_ICR2, 0x07000000);
 	wr(LAPIC_ICR, 0x84131);
-	ok(out.ipi.mode == APIC_MODE_FIXED, "lowest priority to all is fixed");
+	ok(out.ipi.mode == APIC_DELIVER_FIXED, "lowest priority to all is fixed");
 	ok_eq(lapic_mmio_read(&l, 0x34f, 4, now, &out), 0, "the gap behind a register reads zero");
 	wr(LAPIC_TPR, 0xff);
 	ok_eq(lapic_mmio_read(&l, 0x350, 1, now, &out), 0x50, "a byte is a byte");
@@ -619,9 +625,9 @@ static void test_effects(void)
 		wr(i, 0x40);
 	wr(LAPIC_TDCR, 3);
 	wr(LAPIC_TMICT, 10000);
-	accept(APIC_MODE_FIXED, 0xf2, APIC_MSG_LEVEL);
+	accept(APIC_DELIVER_FIXED, 0xf2, APIC_MSG_LEVEL);
 	lapic_ack(&l);
-	accept(APIC_MODE_FIXED, 0x52, APIC_MSG_LEVEL);
+	accept(APIC_DELIVER_FIXED, 0x52, APIC_MSG_LEVEL);
 	rd(0);
 	wr(LAPIC_ESR, 0);
 	rd(0);

@@ -51,11 +51,17 @@ static void test_timer(void)
 	ok_eq(rd(LAPIC_TMCCT), 600, "and goes down");
 	run_at(t0 + 999);
 	ok(!out.what && rd(LAPIC_TMCCT) == 1, "one left");
+	now.ns = t0 + 999;
+	ok(!lapic_timer_run(&l, now, &out), "not expired");
 	run_at(t0 + 1000);
 	ok(took(0x60) && rd(LAPIC_TMCCT) == 0, "expired");
 	ok_eq(next_at(LAPIC_CLOCK_NONE), 0, "and idle");
 	run_at(t0 + 5000);
 	ok_eq(lapic_highest_irr(&l), -1, "once");
+	ok(!lapic_timer_run(&l, now, &out), "an idle timer does not expire");
+	wr(LAPIC_TMICT, 1000);
+	now.ns += 1000;
+	ok(lapic_timer_run(&l, now, &out) && took(0x60), "the caller is told that it expired");
 	ok_eq(rd(LAPIC_TMICT), 1000, "the initial count stays readable");
 	wr(LAPIC_TMICT, 50);
 	wr(LAPIC_TMICT, 0);
@@ -228,80 +234,81 @@ static void test_route(void)
 		set[i] = &many[i];
 
 	each(setup_flat);
-	ok_eq(route(0, 3, APIC_MODE_FIXED, 0, 0), 0x08, "physical: one");
-	ok_eq(route(0, N, APIC_MODE_FIXED, 0, 0), 0, "physical: nobody");
-	ok_eq(route(0, 0xff, APIC_MODE_FIXED, 0, 0), 0x3f, "physical: broadcast");
-	ok_eq(route(0, 0xffffffff, APIC_MODE_FIXED, 0, W), 0x3f, "broadcast from an x2APIC");
-	ok_eq(route(0, 0xff, APIC_MODE_FIXED, 0, W), 0, "0xff from an x2APIC is an id");
-	ok_eq(route(2, 9, APIC_MODE_FIXED, APIC_SHORT_SELF, 0), 0x04, "self");
-	ok_eq(route(2, 9, APIC_MODE_FIXED, APIC_SHORT_ALL, 0), 0x3f, "all");
-	ok_eq(route(2, 9, APIC_MODE_INIT, APIC_SHORT_OTHERS, 0), 0x3b, "others");
-	ok_eq(route(0, 0x15, APIC_MODE_FIXED, 0, L), 0x15, "flat: a set");
-	ok_eq(route(0, 0xc0, APIC_MODE_FIXED, 0, L), 0, "flat: nobody");
-	ok_eq(route(0, 0xff, APIC_MODE_FIXED, 0, L), 0x3f, "flat: all");
+	ok_eq(route(0, 3, APIC_DELIVER_FIXED, 0, 0), 0x08, "physical: one");
+	ok_eq(route(0, N, APIC_DELIVER_FIXED, 0, 0), 0, "physical: nobody");
+	ok_eq(route(0, 0xff, APIC_DELIVER_FIXED, 0, 0), 0x3f, "physical: broadcast");
+	ok_eq(route(0, 0xffffffff, APIC_DELIVER_FIXED, 0, W), 0x3f, "broadcast from an x2APIC");
+	ok_eq(route(0, 0xff, APIC_DELIVER_FIXED, 0, W), 0, "0xff from an x2APIC is an id");
+	ok_eq(route(2, 9, APIC_DELIVER_FIXED, APIC_SHORT_SELF, 0), 0x04, "self");
+	ok_eq(route(2, 9, APIC_DELIVER_FIXED, APIC_SHORT_ALL, 0), 0x3f, "all");
+	ok_eq(route(2, 9, APIC_DELIVER_INIT, APIC_SHORT_OTHERS, 0), 0x3b, "others");
+	ok_eq(route(0, 0x15, APIC_DELIVER_FIXED, 0, L), 0x15, "flat: a set");
+	ok_eq(route(0, 0xc0, APIC_DELIVER_FIXED, 0, L), 0, "flat: nobody");
+	ok_eq(route(0, 0xff, APIC_DELIVER_FIXED, 0, L), 0x3f, "flat: all");
 	l = many[4];
 	wr(LAPIC_ID, 0x99000000);
 	many[4] = l;
-	ok_eq(route(0, 4, APIC_MODE_FIXED, 0, 0), 0, "a changed id is gone from its place");
-	ok_eq(route(0, 0x99, APIC_MODE_FIXED, 0, 0), 0x10, "and found by its new value");
+	ok_eq(route(0, 4, APIC_DELIVER_FIXED, 0, 0), 0, "a changed id is gone from its place");
+	ok_eq(route(0, 0x99, APIC_DELIVER_FIXED, 0, 0), 0x10, "and found by its new value");
 	l = many[1];
 	wr(LAPIC_SVR, 0xff);
 	many[1] = l;
-	ok_eq(route(0, 0xff, APIC_MODE_FIXED, 0, 0), 0x3d, "not the software-disabled one");
-	ok_eq(route(0, 1, APIC_MODE_FIXED, 0, 0), 0, "not by id either");
-	ok_eq(route(0, 1, APIC_MODE_INIT, 0, 0), 0x02, "but INIT");
-	ok_eq(route(0, 0xff, APIC_MODE_NMI, 0, 0), 0x3f, "and NMI");
+	ok_eq(route(0, 0xff, APIC_DELIVER_FIXED, 0, 0), 0x3d, "not the software-disabled one");
+	ok_eq(route(0, 1, APIC_DELIVER_FIXED, 0, 0), 0, "not by id either");
+	ok_eq(route(0, 1, APIC_DELIVER_INIT, 0, 0), 0x02, "but INIT");
+	ok_eq(route(0, 0xff, APIC_DELIVER_NMI, 0, 0), 0x3f, "and NMI");
 	l = many[1];
 	base_wr(0xfee00000);
 	many[1] = l;
-	ok_eq(route(0, 0xff, APIC_MODE_NMI, 0, 0), 0x3d, "a disabled one hears nothing");
-	ok_eq(route(0, 1, APIC_MODE_INIT, 0, 0), 0, "not even INIT");
-	ok_eq(route(0, 9, APIC_MODE_INIT, APIC_SHORT_OTHERS, 0), 0x3c, "nor by shorthand");
+	ok_eq(route(0, 0xff, APIC_DELIVER_NMI, 0, 0), 0x3d, "a disabled one hears nothing");
+	ok_eq(route(0, 1, APIC_DELIVER_INIT, 0, 0), 0, "not even INIT");
+	ok_eq(route(0, 9, APIC_DELIVER_INIT, APIC_SHORT_OTHERS, 0), 0x3c, "nor by shorthand");
 
 	each(setup_flat);
 	l = many[3];
 	wr(LAPIC_ID, 0x02000000);
 	many[3] = l;
 	set[2] = NULL;
-	ok_eq(route(0, 2, APIC_MODE_FIXED, 0, 0), 0x08, "an id is not an index");
+	ok_eq(route(0, 2, APIC_DELIVER_FIXED, 0, 0), 0x08, "an id is not an index");
 	set[2] = &many[2];
-	ok_eq(route(0, 0x105, APIC_MODE_FIXED, 0, L | W), 0, "a wide destination misses xAPICs");
+	ok_eq(route(0, 0x105, APIC_DELIVER_FIXED, 0, L | W), 0, "a wide destination misses xAPICs");
 
 	each(setup_cluster);
-	ok_eq(route(0, 0x13, APIC_MODE_FIXED, 0, L), 0x0c, "cluster: both of cluster 1");
-	ok_eq(route(0, 0x21, APIC_MODE_FIXED, 0, L), 0x10, "cluster: one of cluster 2");
-	ok_eq(route(0, 0x3f, APIC_MODE_FIXED, 0, L), 0, "cluster: nobody");
-	ok_eq(route(0, 0xff, APIC_MODE_FIXED, 0, L), 0x3f, "cluster: all");
+	ok_eq(route(0, 0x13, APIC_DELIVER_FIXED, 0, L), 0x0c, "cluster: both of cluster 1");
+	ok_eq(route(0, 0x21, APIC_DELIVER_FIXED, 0, L), 0x10, "cluster: one of cluster 2");
+	ok_eq(route(0, 0x3f, APIC_DELIVER_FIXED, 0, L), 0, "cluster: nobody");
+	ok_eq(route(0, 0xff, APIC_DELIVER_FIXED, 0, L), 0x3f, "cluster: all");
 	l = many[0];
 	wr(LAPIC_DFR, 0x40000000);
 	many[0] = l;
-	ok_eq(route(0, 0x03, APIC_MODE_FIXED, 0, L), 0x02, "an undefined model matches nothing");
+	ok_eq(route(0, 0x03, APIC_DELIVER_FIXED, 0, L), 0x02, "an undefined model matches nothing");
 
 	each(setup_x2);
-	ok_eq(route(0, 2, APIC_MODE_FIXED, 0, W), 0x04, "x2APIC: by id");
-	ok_eq(route(0, 0x114, APIC_MODE_FIXED, 0, W), 0x10, "x2APIC: a wide id");
-	ok_eq(route(0, 0x00000005, APIC_MODE_FIXED, 0, L | W), 0x05, "x2APIC: cluster 0");
-	ok_eq(route(0, 0x00110028, APIC_MODE_FIXED, 0, L | W), 0x28, "x2APIC: cluster 0x11");
-	ok_eq(route(0, 0x00100028, APIC_MODE_FIXED, 0, L | W), 0, "x2APIC: another cluster");
-	ok_eq(route(0, 0xffffffff, APIC_MODE_FIXED, 0, L | W), 0x3f, "x2APIC: all");
-	ok_eq(route(99, 1, APIC_MODE_FIXED, 0, 0), 0x02, "an IOAPIC reaches x2APICs by 8-bit id");
-	ok_eq(route(99, 6, APIC_MODE_FIXED, 0, L), 0x06, "and cluster 0 by logical destination");
+	ok_eq(route(0, 2, APIC_DELIVER_FIXED, 0, W), 0x04, "x2APIC: by id");
+	ok_eq(route(0, 0x114, APIC_DELIVER_FIXED, 0, W), 0x10, "x2APIC: a wide id");
+	ok_eq(route(0, 0x00000005, APIC_DELIVER_FIXED, 0, L | W), 0x05, "x2APIC: cluster 0");
+	ok_eq(route(0, 0x00110028, APIC_DELIVER_FIXED, 0, L | W), 0x28, "x2APIC: cluster 0x11");
+	ok_eq(route(0, 0x00100028, APIC_DELIVER_FIXED, 0, L | W), 0, "x2APIC: another cluster");
+	ok_eq(route(0, 0xffffffff, APIC_DELIVER_FIXED, 0, L | W), 0x3f, "x2APIC: all");
+	ok_eq(route(99, 1, APIC_DELIVER_FIXED, 0, 0), 0x02,
+	      "an IOAPIC reaches x2APICs by 8-bit id");
+	ok_eq(route(99, 6, APIC_DELIVER_FIXED, 0, L), 0x06, "and cluster 0 by logical destination");
 
 	each(setup_flat);
 	turn = 0;
-	ok_eq(route(99, 0x3e, APIC_MODE_LOWEST, 0, L), 0x02, "lowest priority: after 0 comes 1");
-	ok_eq(route(99, 0x3e, APIC_MODE_LOWEST, 0, L), 0x04, "then 2");
-	ok_eq(route(99, 0x0e, APIC_MODE_LOWEST, 0, L), 0x08, "then 3");
-	ok_eq(route(99, 0x0e, APIC_MODE_LOWEST, 0, L), 0x02, "then 1 again");
+	ok_eq(route(99, 0x3e, APIC_DELIVER_LOWEST, 0, L), 0x02, "lowest priority: after 0 comes 1");
+	ok_eq(route(99, 0x3e, APIC_DELIVER_LOWEST, 0, L), 0x04, "then 2");
+	ok_eq(route(99, 0x0e, APIC_DELIVER_LOWEST, 0, L), 0x08, "then 3");
+	ok_eq(route(99, 0x0e, APIC_DELIVER_LOWEST, 0, L), 0x02, "then 1 again");
 	l = many[2];
 	wr(LAPIC_TPR, 0x20);
 	many[2] = l;
-	ok_eq(route(99, 0x0e, APIC_MODE_LOWEST, 0, L), 0x08, "not the busier one");
+	ok_eq(route(99, 0x0e, APIC_DELIVER_LOWEST, 0, L), 0x08, "not the busier one");
 	l = many[5];
 	wr(LAPIC_TPR, 0x1f);
 	many[5] = l;
-	ok_eq(route(99, 0x24, APIC_MODE_LOWEST, 0, L), 0x20, "the lowest of busy ones");
-	ok_eq(route(99, 0xc0, APIC_MODE_LOWEST, 0, L), 0, "nobody to choose");
+	ok_eq(route(99, 0x24, APIC_DELIVER_LOWEST, 0, L), 0x20, "the lowest of busy ones");
+	ok_eq(route(99, 0xc0, APIC_DELIVER_LOWEST, 0, L), 0, "nobody to choose");
 }
 
 static void test_msi(void)
@@ -309,12 +316,12 @@ static void test_msi(void)
 	struct apic_msg m;
 
 	ok(apic_msg_from_msi(0xfee05000, 0x4041, &m) && m.dest == 5 && m.vector == 0x41 &&
-		   m.mode == APIC_MODE_FIXED && m.flags == 0,
+		   m.mode == APIC_DELIVER_FIXED && m.flags == 0,
 	   "MSI: fixed, physical, edge");
 	ok(apic_msg_from_msi(0xfee0300c, 0xc042, &m) && m.dest == 3 && m.vector == 0x42 &&
-		   m.mode == APIC_MODE_LOWEST && m.flags == (APIC_MSG_LOGICAL | APIC_MSG_LEVEL),
+		   m.mode == APIC_DELIVER_LOWEST && m.flags == (APIC_MSG_LOGICAL | APIC_MSG_LEVEL),
 	   "MSI: redirection hint, logical, level");
-	ok(apic_msg_from_msi(0xfee00000, 0x0400, &m) && m.mode == APIC_MODE_NMI, "MSI: NMI");
+	ok(apic_msg_from_msi(0xfee00000, 0x0400, &m) && m.mode == APIC_DELIVER_NMI, "MSI: NMI");
 	ok(!apic_msg_from_msi(0xfed00000, 0, &m) && !apic_msg_from_msi(0x1fee00000ULL, 0, &m),
 	   "MSI: not an interrupt address");
 }
@@ -333,8 +340,8 @@ static void busy(void)
 	wr(LAPIC_LVT_ERROR, 0xe5);
 	rd(0);
 	lapic_ack(&l);
-	accept(APIC_MODE_FIXED, 0x52, APIC_MSG_LEVEL);
-	accept(APIC_MODE_FIXED, 0xf2, 0);
+	accept(APIC_DELIVER_FIXED, 0x52, APIC_MSG_LEVEL);
+	accept(APIC_DELIVER_FIXED, 0xf2, 0);
 	wr(LAPIC_TPR, 0x23);
 	wr(LAPIC_ICR2, 0x12000000);
 	wr(LAPIC_ICR, 0xc8f3);

@@ -9,14 +9,14 @@
 #include "../env.h"
 
 /* Delivery modes: SDM vol. 3, "Interrupt Command Register"; the same in RTEs, LVTs and MSIs. */
-#define APIC_MODE_FIXED	   0
-#define APIC_MODE_LOWEST   1
-#define APIC_MODE_SMI	   2
-#define APIC_MODE_RESERVED 3
-#define APIC_MODE_NMI	   4
-#define APIC_MODE_INIT	   5
-#define APIC_MODE_SIPI	   6
-#define APIC_MODE_EXTINT   7
+#define APIC_DELIVER_FIXED	   0
+#define APIC_DELIVER_LOWEST   1
+#define APIC_DELIVER_SMI	   2
+#define APIC_DELIVER_RESERVED 3
+#define APIC_DELIVER_NMI	   4
+#define APIC_DELIVER_INIT	   5
+#define APIC_DELIVER_SIPI	   6
+#define APIC_DELIVER_EXTINT   7
 
 /* Destination shorthands of the ICR. */
 #define APIC_SHORT_NONE	  0
@@ -32,7 +32,7 @@
  * struct apic_msg - one interrupt message
  * @dest: APIC id or logical destination; 8 bits unless APIC_MSG_WIDE
  * @vector: vector; start page number for SIPI
- * @mode: APIC_MODE_*
+ * @mode: APIC_DELIVER_*
  * @shorthand: APIC_SHORT_*; @dest counts only for APIC_SHORT_NONE
  * @flags: APIC_MSG_*
  */
@@ -68,8 +68,8 @@ static inline bool apic_msg_from_msi(u64 address, u32 data, struct apic_msg *m)
 		m->flags |= APIC_MSG_LOGICAL;
 	if (data & BIT(15))
 		m->flags |= APIC_MSG_LEVEL;
-	if ((address & BIT(3)) && m->mode == APIC_MODE_FIXED)
-		m->mode = APIC_MODE_LOWEST;
+	if ((address & BIT(3)) && m->mode == APIC_DELIVER_FIXED)
+		m->mode = APIC_DELIVER_LOWEST;
 	return true;
 }
 

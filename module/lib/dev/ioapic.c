@@ -23,7 +23,7 @@ static u32 mode_of(u64 rte)
 static bool is_level(u64 rte)
 {
 	return (rte & IOAPIC_RTE_LEVEL) &&
-	       (mode_of(rte) == APIC_MODE_FIXED || mode_of(rte) == APIC_MODE_LOWEST);
+	       (mode_of(rte) == APIC_DELIVER_FIXED || mode_of(rte) == APIC_DELIVER_LOWEST);
 }
 
 static bool send(struct ioapic *io, u64 rte)

@@ -92,12 +92,14 @@ bool lapic_set_irr(struct lapic *l, u8 vector, bool level, struct lapic_out *out
 		lapic_error(l, LAPIC_ESR_RECV_VECTOR, out);
 		return false;
 	}
+	/* One that waits already has asked for attention. */
+	if (!vec_test(&l->irr, vector))
+		out->what |= LAPIC_DO_IRQ;
 	vec_set(&l->irr, vector);
 	if (level)
 		vec_set(&l->tmr, vector);
 	else
 		vec_clear(&l->tmr, vector);
-	out->what |= LAPIC_DO_IRQ;
 	return true;
 }
 
@@ -110,15 +112,15 @@ static bool lvt_fire(struct lapic *l, enum lapic_reg reg, bool level, struct lap
 		return false;
 
 	switch ((lvt >> 8) & 7) {
-	case APIC_MODE_FIXED:
+	case APIC_DELIVER_FIXED:
 		return lapic_set_irr(l, lvt & LAPIC_LVT_VECTOR, level, out);
-	case APIC_MODE_NMI:
+	case APIC_DELIVER_NMI:
 		out->what |= LAPIC_DO_NMI;
 		return true;
-	case APIC_MODE_INIT:
+	case APIC_DELIVER_INIT:
 		out->what |= LAPIC_DO_INIT;
 		return true;
-	case APIC_MODE_EXTINT:
+	case APIC_DELIVER_EXTINT:
 		out->what |= LAPIC_DO_EXTINT | LAPIC_DO_IRQ;
 		return true;
 	default: /* SMI: there is no system management mode; the others are reserved */
@@ -145,7 +147,7 @@ static bool lint_is_level(const struct lapic *l, unsigned int pin)
 {
 	u32 lvt = l->lvt[LAPIC_LVT_LINT0 - LAPIC_LVT_TIMER];
 
-	return pin == 0 && (lvt & LAPIC_LVT_LEVEL) && ((lvt >> 8) & 7) == APIC_MODE_FIXED;
+	return pin == 0 && (lvt & LAPIC_LVT_LEVEL) && ((lvt >> 8) & 7) == APIC_DELIVER_FIXED;
 }
 
 /* The level-triggered LINT0 asks again whenever it may: after EOI, unmasking or a new level. */
@@ -197,7 +199,7 @@ bool lapic_takes_extint(const struct lapic *l)
 	u32 lvt = l->lvt[LAPIC_LVT_LINT0 - LAPIC_LVT_TIMER];
 
 	return !lapic_hw_enabled(l) ||
-	       (!(lvt & LAPIC_LVT_MASKED) && ((lvt >> 8) & 7) == APIC_MODE_EXTINT);
+	       (!(lvt & LAPIC_LVT_MASKED) && ((lvt >> 8) & 7) == APIC_DELIVER_EXTINT);
 }
 
 /**
@@ -231,22 +233,22 @@ bool lapic_accept(struct lapic *l, const struct apic_msg *m, struct lapic_out *o
 		return false;
 
 	switch (m->mode) {
-	case APIC_MODE_FIXED:
-	case APIC_MODE_LOWEST:
+	case APIC_DELIVER_FIXED:
+	case APIC_DELIVER_LOWEST:
 		if (!(l->svr & LAPIC_SVR_ENABLE))
 			return false;
 		return lapic_set_irr(l, m->vector, m->flags & APIC_MSG_LEVEL, out);
-	case APIC_MODE_NMI:
+	case APIC_DELIVER_NMI:
 		out->what |= LAPIC_DO_NMI;
 		return true;
-	case APIC_MODE_INIT:
+	case APIC_DELIVER_INIT:
 		out->what |= LAPIC_DO_INIT;
 		return true;
-	case APIC_MODE_SIPI:
+	case APIC_DELIVER_SIPI:
 		out->what |= LAPIC_DO_SIPI;
 		out->sipi_vector = m->vector;
 		return true;
-	case APIC_MODE_EXTINT:
+	case APIC_DELIVER_EXTINT:
 		if (!(l->svr & LAPIC_SVR_ENABLE))
 			return false;
 		out->what |= LAPIC_DO_EXTINT | LAPIC_DO_IRQ;
@@ -292,6 +294,8 @@ void lapic_eoi(struct lapic *l, struct lapic_out *out)
  */
 void lapic_tpr_write(struct lapic *l, u32 tpr, struct lapic_out *out)
 {
+	if ((l->tpr ^ tpr) & 0xf0)
+		out->what |= LAPIC_DO_TPR;
 	l->tpr = tpr & 0xff;
 	lapic_refresh_ppr(l);
 	if (lapic_pending(l) >= 0)
@@ -353,27 +357,30 @@ static u64 timer_period(const struct lapic *l)
  *
  * Periods that passed unnoticed count as one interrupt, as they would where the first still waits
  * in the IRR.
+ *
+ * Return: true if it expired.
  */
-void lapic_timer_run(struct lapic *l, struct lapic_now now, struct lapic_out *out)
+bool lapic_timer_run(struct lapic *l, struct lapic_now now, struct lapic_out *out)
 {
 	u64 period;
 
 	if (l->tsc_deadline) {
 		if (now.tsc < l->tsc_deadline)
-			return;
+			return false;
 		l->tsc_deadline = 0;
 	} else if (l->expiry_ns) {
 		if (now.ns < l->expiry_ns)
-			return;
+			return false;
 		period = timer_period(l);
 		if (timer_mode(l) == LAPIC_LVT_TIMER_PERIODIC)
 			l->expiry_ns += (div64_u64(now.ns - l->expiry_ns, period) + 1) * period;
 		else
 			l->expiry_ns = 0;
 	} else {
-		return;
+		return false;
 	}
 	lvt_fire(l, LAPIC_LVT_TIMER, false, out);
+	return true;
 }
 
 /* The current-count register. */
@@ -496,8 +503,8 @@ void lapic_init(struct lapic *l)
 void lapic_virtual_wire(struct lapic *l)
 {
 	l->svr |= LAPIC_SVR_ENABLE;
-	*lapic_lvt(l, LAPIC_LVT_LINT0) = APIC_MODE_EXTINT << 8;
-	*lapic_lvt(l, LAPIC_LVT_LINT1) = APIC_MODE_NMI << 8;
+	*lapic_lvt(l, LAPIC_LVT_LINT0) = APIC_DELIVER_EXTINT << 8;
+	*lapic_lvt(l, LAPIC_LVT_LINT1) = APIC_DELIVER_NMI << 8;
 	lapic_refresh_addr(l);
 }
 

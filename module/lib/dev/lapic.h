@@ -162,6 +162,7 @@ struct lapic {
 #define LAPIC_DO_INIT	BIT(6)
 #define LAPIC_DO_SIPI	BIT(7) /* start page in @sipi_vector */
 #define LAPIC_DO_EXTINT BIT(8) /* take the vector from the i8259 */
+#define LAPIC_DO_TPR	BIT(9) /* CR8 has another value */
 
 /**
  * struct lapic_out - what an operation asks of its caller
@@ -235,7 +236,7 @@ void lapic_eoi(struct lapic *l, struct lapic_out *out);
 
 /* Timer */
 enum lapic_clock lapic_timer_next(const struct lapic *l, u64 *at);
-void lapic_timer_run(struct lapic *l, struct lapic_now now, struct lapic_out *out);
+bool lapic_timer_run(struct lapic *l, struct lapic_now now, struct lapic_out *out);
 
 /* Who receives a message; lapic_route.c */
 bool lapic_matches(u64 addr, const struct apic_msg *m);

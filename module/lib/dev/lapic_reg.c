@@ -233,24 +233,24 @@ static void icr_send(struct lapic *l, struct lapic_out *out)
 	to_self = m->shorthand == APIC_SHORT_SELF || m->shorthand == APIC_SHORT_ALL;
 
 	switch (m->mode) {
-	case APIC_MODE_FIXED:
-	case APIC_MODE_LOWEST:
+	case APIC_DELIVER_FIXED:
+	case APIC_DELIVER_LOWEST:
 		if (m->vector < 16) {
 			lapic_error(l, LAPIC_ESR_SEND_VECTOR, out);
 			return;
 		}
 		/* "Lowest priority" of one, or of everybody, leaves nothing to arbitrate. */
 		if (to_self)
-			m->mode = APIC_MODE_FIXED;
+			m->mode = APIC_DELIVER_FIXED;
 		break;
-	case APIC_MODE_NMI:
+	case APIC_DELIVER_NMI:
 		break;
-	case APIC_MODE_INIT:
+	case APIC_DELIVER_INIT:
 		/* Level de-assert only synchronised arbitration ids, long ago. */
 		if (level && !(l->icr & BIT(14)))
 			return;
 		fallthrough;
-	case APIC_MODE_SIPI:
+	case APIC_DELIVER_SIPI:
 		if (to_self)
 			return;
 		break;

@@ -98,18 +98,20 @@ static bool is_target(u64 addr, bool self, const struct apic_msg *m)
 unsigned int lapic_route(const struct lapic *const *set, unsigned int nr, unsigned int from,
 			 const struct apic_msg *m, u32 *turn, u64 *to)
 {
-	bool lowest = m->mode == APIC_MODE_LOWEST;
-	bool need_enabled = lowest || m->mode == APIC_MODE_FIXED;
+	bool lowest = m->mode == APIC_DELIVER_LOWEST;
+	bool need_enabled = lowest || m->mode == APIC_DELIVER_FIXED;
 	unsigned int i, n, count = 0, best = 0;
 	u32 ppr, best_ppr = U32_MAX;
+	const struct lapic *l;
 	u64 addr;
 
 	memset(to, 0, (nr + 63) / 64 * sizeof(*to));
 
 	/* One processor by its id, and ids are indices: no search. */
 	if (m->shorthand == APIC_SHORT_NONE && !(m->flags & APIC_MSG_LOGICAL) && m->dest < nr &&
-	    m->dest != 0xff && set[m->dest]) {
-		addr = READ_ONCE(set[m->dest]->addr);
+	    m->dest != 0xff) {
+		l = READ_ONCE(set[m->dest]);
+		addr = l ? READ_ONCE(l->addr) : 0;
 		if (lapic_matches(addr, m)) {
 			if (need_enabled && !(addr & ADDR_ENABLED))
 				return 0;
@@ -121,9 +123,10 @@ unsigned int lapic_route(const struct lapic *const *set, unsigned int nr, unsign
 	for (n = 0; n < nr; n++) {
 		/* Start behind the last winner: the first of equals wins. */
 		i = lowest ? (*turn + 1 + n) % nr : n;
-		if (!set[i])
+		l = READ_ONCE(set[i]);
+		if (!l)
 			continue;
-		addr = READ_ONCE(set[i]->addr);
+		addr = READ_ONCE(l->addr);
 		if (!is_target(addr, i == from, m) || (need_enabled && !(addr & ADDR_ENABLED)))
 			continue;
 		count++;
@@ -131,7 +134,7 @@ unsigned int lapic_route(const struct lapic *const *set, unsigned int nr, unsign
 			to[i / 64] |= BIT_ULL(i & 63);
 			continue;
 		}
-		ppr = READ_ONCE(set[i]->ppr);
+		ppr = READ_ONCE(l->ppr);
 		if (ppr < best_ppr) {
 			best_ppr = ppr;
 			best = i;
