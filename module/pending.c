@@ -30,33 +30,6 @@ void __weak ferry_dirty_stop(struct ferry_vm *vm) {  }
 void __weak ferry_dirty_mark(struct ferry_vm *vm, u64 gfn) {  }
 void __weak ferry_dirty_destroy(struct ferry_vm *vm) {  }
 void __weak ferry_dirty_stats(struct ferry_vm *vm, struct ferry_stats *stats) {  }
-int __weak ferry_irqchip_init(struct ferry_vm *vm) { return 0; }
-void __weak ferry_irqchip_destroy(struct ferry_vm *vm) {  }
-int __weak ferry_lapic_init(struct ferry_vcpu *vcpu) { return 0; }
-void __weak ferry_lapic_destroy(struct ferry_vcpu *vcpu) {  }
-void __weak ferry_lapic_reset(struct ferry_vcpu *vcpu, bool init) {  }
-int __weak ferry_irq_line(struct ferry_vm *vm, u32 gsi, int level) { return 0; }
-int __weak ferry_irq_msi(struct ferry_vm *vm, u64 address, u32 data) { return 0; }
-int __weak ferry_irq_peek(struct ferry_vcpu *vcpu) { return -1; }
-int __weak ferry_irq_ack(struct ferry_vcpu *vcpu) { return -1; }
-bool __weak ferry_irq_pending(struct ferry_vcpu *vcpu) { return false; }
-int __weak ferry_lapic_highest_irr(struct ferry_vcpu *vcpu) { return -1; }
-u8 __weak ferry_lapic_get_cr8(struct ferry_vcpu *vcpu) { return 0; }
-void __weak ferry_lapic_set_cr8(struct ferry_vcpu *vcpu, u8 cr8) {  }
-int __weak ferry_lapic_msr_read(struct ferry_vcpu *vcpu, u32 index, u64 *value) { return 0; }
-int __weak ferry_lapic_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value, bool host) { return 0; }
-u64 __weak ferry_lapic_base(struct ferry_vcpu *vcpu) { return 0; }
-u32 __weak ferry_lapic_id(struct ferry_vcpu *vcpu) { return 0; }
-void __weak ferry_irqchip_pause(struct ferry_vm *vm) {  }
-void __weak ferry_irqchip_continue(struct ferry_vm *vm) {  }
-int __weak ferry_irqchip_get_state(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, void *buf, u32 len) { return 0; }
-int __weak ferry_irqchip_set_state(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, const void *buf, u32 len) { return 0; }
-int __weak ferry_iobus_init(struct ferry_vm *vm) { return 0; }
-void __weak ferry_iobus_destroy(struct ferry_vm *vm) {  }
-int __weak ferry_iobus_port(struct ferry_vcpu *vcpu, u16 port, u8 width, bool write, void *data) { return 0; }
-int __weak ferry_iobus_mmio(struct ferry_vcpu *vcpu, u64 gpa, u8 width, bool write, void *data) { return 0; }
-int __weak ferry_irqfd(struct ferry_vm *vm, const struct ferry_irqfd *args) { return 0; }
-int __weak ferry_ioeventfd(struct ferry_vm *vm, const struct ferry_ioeventfd *args) { return 0; }
 int __weak ferry_emulation_init(struct ferry_vcpu *vcpu) { return 0; }
 void __weak ferry_emulation_free(struct ferry_vcpu *vcpu) {  }
 enum ferry_next __weak ferry_emulate(struct ferry_vcpu *vcpu, enum ferry_stage stage) { return FERRY_TO_USER; }
