@@ -69,7 +69,6 @@ static int lapic(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write, boo
 {
 	if (!write)
 		return ferry_lapic_msr_read(vcpu, index, value);
-	set_bit(FERRY_REQ_EVENT, &vcpu->requests);
 	return ferry_lapic_msr_write(vcpu, index, *value, host);
 }
 
