@@ -12,7 +12,7 @@
 #include "ferry.h"
 #include "host.h"
 #include "lib/cpu/answer.h"
-#include "pending.h"
+#include "lib/cpu/check.h"
 #include "lib/cpu/policy.h"
 #include "lib/cpu/xsave.h"
 
@@ -122,6 +122,7 @@ static u32 copy_findings(struct ferry_finding *out, u32 cap, const struct cpu_fi
 			.bit = f->bit,
 			.severity = f->severity,
 			.cause = f->cause,
+			.detail = f->detail,
 			.guest = f->guest,
 			.host = f->host,
 		};
@@ -133,16 +134,16 @@ static u32 copy_findings(struct ferry_finding *out, u32 cap, const struct cpu_fi
 static int check_policy(const struct cpu_policy *p, struct ferry_finding *findings, u32 cap,
 			u32 *nr_findings)
 {
-	struct cpu_findings *list;
+	struct cpu_check_work *work;
 	int ret;
 
-	list = kvzalloc(sizeof(*list), GFP_KERNEL);
-	if (!list)
+	work = kvzalloc(sizeof(*work), GFP_KERNEL);
+	if (!work)
 		return -ENOMEM;
-	ret = cpu_policy_check(p, ferry_host_policy(), list) == CPU_CHECK_REFUSE ? -EOPNOTSUPP : 0;
-	copy_findings(findings, cap, list);
-	*nr_findings = list->total;
-	kvfree(list);
+	ret = cpu_policy_check(p, ferry_host_policy(), work) == CPU_CHECK_REFUSE ? -EOPNOTSUPP : 0;
+	copy_findings(findings, cap, &work->list);
+	*nr_findings = work->list.total;
+	kvfree(work);
 	return ret;
 }
 

@@ -103,7 +103,9 @@ static void identity(void)
 	ok_eq(cpu_signature_of(0x00870f10).family, 0x17, "Zen 2's family");
 	ok_eq(cpu_signature_of(0x00870f10).model, 0x71, "Zen 2's model");
 	ok_eq(cpu_signature_of(0x00000543).model, 4, "no extended model on family 5");
-	ok_eq(cpu_policy_phys_bits(&p), 36, "36 bits where leaf 0x80000008 is absent");
+	ok_eq(cpu_policy_phys_bits(&p), 32, "32 bits where nothing tells of more");
+	set(&p, 1, 0, 0, 0, 0, 1 << 6);
+	ok_eq(cpu_policy_phys_bits(&p), 36, "36 bits with PAE where leaf 0x80000008 is absent");
 	set(&p, 0x80000008, 0, 0x3930, 0, 0, 0);
 	ok(cpu_policy_phys_bits(&p) == 48 && cpu_policy_lin_bits(&p) == 57, "widths");
 }

@@ -175,6 +175,7 @@ struct ferry_policy {
  * @severity: FERRY_FINDING_*
  * @cause: cause class, enum cpu_cause in module/lib/cpu
  * @bit: bit number, or 0xff when the whole field or width differs
+ * @detail: what kind of thing differs, enum cpu_detail in module/lib/cpu
  * @guest: what the policy promises
  * @host: what the host has
  */
@@ -185,7 +186,7 @@ struct ferry_finding {
 	__u8 bit;
 	__u8 severity;
 	__u8 cause;
-	__u32 reserved;
+	__u32 detail;
 	__u64 guest;
 	__u64 host;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The policy of a VM that was given none: this host's CPU as far as Ferry
- * virtualises it.
+ * From a policy to what one VM is shown: what Ferry virtualises and emulates
+ * applied, the VM's own topology, the paravirtual clock.
  *
  * Owns: which leaves a guest is given and what becomes of their fields.
  * Locks: none.
@@ -9,7 +9,7 @@
 #ifndef FERRY_LIB_CPU_DEFAULT_H
 #define FERRY_LIB_CPU_DEFAULT_H
 
-#include "policy.h"
+#include "features.h"
 #include "topology.h"
 
 /* The module keeps a kvmclock page for the guest. */
@@ -24,7 +24,7 @@
 #define CPU_KVM_FEATURE_STABLE	     BIT(24)
 
 /**
- * struct cpu_default_params - what cpu_policy_default() cannot read off the host
+ * struct cpu_default_params - what cannot be read off a policy
  * @topology: of the VM
  * @flags: CPU_DEFAULT_*
  */
@@ -33,6 +33,19 @@ struct cpu_default_params {
 	u32 flags;
 };
 
+/**
+ * struct cpu_effective_work - memory to work in, and what was hidden
+ * @before: features of the policy
+ * @after: features of the guest
+ */
+struct cpu_effective_work {
+	struct cpu_set before;
+	struct cpu_set after;
+};
+
+int cpu_effective(struct cpu_policy *out, const struct cpu_policy *policy,
+		  const struct cpu_policy *host, const struct cpu_default_params *params,
+		  struct cpu_effective_work *work);
 int cpu_policy_default(struct cpu_policy *out, const struct cpu_policy *host,
 		       const struct cpu_default_params *params);
 

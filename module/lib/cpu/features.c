@@ -87,6 +87,46 @@ const struct cpu_feature cpu_features[] = {
 
 const unsigned int cpu_nr_features = CPU_NR_FEATURES;
 
+const u32 cpu_rule_bits[CPU_NR_POOL_RULES][CPU_NR_WORDS] = {
+#define RULE_BIT(pool, rule, bit) | (u32)(CPU_POOL_##pool == CPU_POOL_##rule) << (bit)
+#define CPU_WORD(word, source, index, sub, reg) [CPU_W_##word] = 0
+#define F(word, bit, id, pool, hidden, names, meaning) RULE_BIT(pool, AND, bit)
+#define CPU_WORD_END(word) ,
+	[CPU_POOL_AND] = {
+#include "feature_list.h"
+	},
+#define CPU_WORD(word, source, index, sub, reg) [CPU_W_##word] = 0
+#define F(word, bit, id, pool, hidden, names, meaning) RULE_BIT(pool, OR, bit)
+#define CPU_WORD_END(word) ,
+	[CPU_POOL_OR] = {
+#include "feature_list.h"
+	},
+#define CPU_WORD(word, source, index, sub, reg) [CPU_W_##word] = 0
+#define F(word, bit, id, pool, hidden, names, meaning) RULE_BIT(pool, EQUAL, bit)
+#define CPU_WORD_END(word) ,
+	[CPU_POOL_EQUAL] = {
+#include "feature_list.h"
+	},
+#define CPU_WORD(word, source, index, sub, reg) [CPU_W_##word] = 0
+#define F(word, bit, id, pool, hidden, names, meaning) RULE_BIT(pool, SYNTH, bit)
+#define CPU_WORD_END(word) ,
+	[CPU_POOL_SYNTH] = {
+#include "feature_list.h"
+	},
+#define CPU_WORD(word, source, index, sub, reg) [CPU_W_##word] = 0
+#define F(word, bit, id, pool, hidden, names, meaning) RULE_BIT(pool, TABLE, bit)
+#define CPU_WORD_END(word) ,
+	[CPU_POOL_TABLE] = {
+#include "feature_list.h"
+	},
+#define CPU_WORD(word, source, index, sub, reg) [CPU_W_##word] = 0
+#define F(word, bit, id, pool, hidden, names, meaning) RULE_BIT(pool, DYNAMIC, bit)
+#define CPU_WORD_END(word) ,
+	[CPU_POOL_DYNAMIC] = {
+#include "feature_list.h"
+	},
+};
+
 /* clang-format on */
 
 /* 1 + the place in cpu_features of each feature number. */

@@ -123,6 +123,8 @@ extern const struct cpu_feature cpu_features[];
 extern const unsigned int cpu_nr_features;
 extern const struct cpu_dependency cpu_dependencies[];
 extern const unsigned int cpu_nr_dependencies;
+/* Bits of each word by pool rule. */
+extern const u32 cpu_rule_bits[CPU_NR_POOL_RULES][CPU_NR_WORDS];
 extern const char *const cpu_pool_rule_names[CPU_NR_POOL_RULES];
 extern const char *const cpu_hidden_names[CPU_NR_HIDDEN];
 

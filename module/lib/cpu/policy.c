@@ -230,6 +230,9 @@ int cpu_policy_validate(const struct cpu_policy *p, u32 *where)
 			return -EINVAL;
 		if (!sub && l->subleaf)
 			return -EINVAL;
+		if (l->leaf == CPU_LEAF_SETTINGS &&
+		    ((l->reg[CPU_EAX] & ~CPU_POLICY_FLAGS) || l->reg[CPU_EDX]))
+			return -EINVAL;
 		if (i && leaf_cmp(&p->leaf[i - 1], l->leaf, l->subleaf) >= 0)
 			return -EINVAL;
 	}
@@ -398,12 +401,17 @@ struct cpu_signature cpu_policy_signature(const struct cpu_policy *p)
 	return cpu_signature_of(cpu_policy_reg(p, 1, 0, CPU_EAX));
 }
 
-/* MAXPHYADDR; 36 where leaf 0x80000008 is absent (SDM vol. 3A, 4.1.4). */
+/*
+ * MAXPHYADDR. Where leaf 0x80000008 is absent 36, or 32 without PAE and PSE-36
+ * (SDM vol. 3A, 4.1.4).
+ */
 unsigned int cpu_policy_phys_bits(const struct cpu_policy *p)
 {
 	unsigned int bits = cpu_policy_reg(p, 0x80000008, 0, CPU_EAX) & 0xff;
 
-	return bits ? bits : 36;
+	if (bits)
+		return bits;
+	return cpu_policy_reg(p, 1, 0, CPU_EDX) & (BIT(6) | BIT(17)) ? 36 : 32;
 }
 
 /* Linear-address width; 32 on a CPU without leaf 0x80000008. */
@@ -412,4 +420,30 @@ unsigned int cpu_policy_lin_bits(const struct cpu_policy *p)
 	unsigned int bits = (cpu_policy_reg(p, 0x80000008, 0, CPU_EAX) >> 8) & 0xff;
 
 	return bits ? bits : 32;
+}
+
+struct cpu_settings cpu_policy_settings(const struct cpu_policy *p)
+{
+	const struct cpu_leaf *l = cpu_policy_find(p, CPU_LEAF_SETTINGS, 0);
+	struct cpu_settings s = { 0 };
+
+	if (l) {
+		s.flags = l->reg[CPU_EAX] & ~CPU_POLICY_SYSCALL_MASK;
+		s.syscall = (l->reg[CPU_EAX] & CPU_POLICY_SYSCALL_MASK) >> CPU_POLICY_SYSCALL_SHIFT;
+		s.tsc_khz = l->reg[CPU_EBX];
+		s.accepted = l->reg[CPU_ECX];
+	}
+	return s;
+}
+
+/* Settings that are all zero need no leaf. Return: 0 or -ENOSPC. */
+int cpu_policy_set_settings(struct cpu_policy *p, const struct cpu_settings *s)
+{
+	const u32 reg[CPU_NR_REGS] = { s->flags | s->syscall << CPU_POLICY_SYSCALL_SHIFT,
+				       s->tsc_khz, s->accepted, 0 };
+
+	cpu_policy_del_leaf(p, CPU_LEAF_SETTINGS);
+	if (!(reg[0] | reg[1] | reg[2]))
+		return 0;
+	return cpu_policy_set(p, CPU_LEAF_SETTINGS, 0, reg);
 }

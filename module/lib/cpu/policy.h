@@ -21,7 +21,7 @@
 #define CPU_POLICY_MAX_MSRS   64
 
 /* Bounds of what a policy may claim (SDM vol. 1, 3.3.1; APM vol. 2, 5.3). */
-#define CPU_PHYS_BITS_MIN 36
+#define CPU_PHYS_BITS_MIN 32
 #define CPU_PHYS_BITS_MAX 52
 
 enum cpu_reg {
@@ -61,6 +61,35 @@ struct cpu_msr {
 	u32 index;
 	u32 flags;
 	u64 value;
+};
+
+/*
+ * What a policy promises beyond CPUID lies in a leaf of its own, which no guest
+ * is ever answered from: so it travels wherever the leaves do.
+ *
+ *	EAX	CPU_POLICY_* flags
+ *	EBX	rate of the guest's TSC in kHz where the policy fixes it, else 0
+ *	ECX	vulnerabilities (bits by enum cpu_vuln) whose mitigation the guest
+ *		leaves off on some host, and whose owner knows it
+ *	EDX	zero
+ */
+#define CPU_LEAF_SETTINGS 0x4fffff00u
+
+/* The guest may run on hosts of another vendor than the one it sees. */
+#define CPU_POLICY_CROSS_VENDOR BIT(0)
+/* The guest nests: what VMX and SVM can do counts in comparisons. */
+#define CPU_POLICY_NESTED BIT(1)
+/* What becomes of SYSCALL and SYSENTER on a host of another vendor. */
+#define CPU_POLICY_SYSCALL_SHIFT 2
+#define CPU_POLICY_SYSCALL_MASK	 (3u << CPU_POLICY_SYSCALL_SHIFT)
+#define CPU_POLICY_FLAGS \
+	(u32)(CPU_POLICY_CROSS_VENDOR | CPU_POLICY_NESTED | CPU_POLICY_SYSCALL_MASK)
+
+enum cpu_syscall_mode {
+	CPU_SYSCALL_EMULATE, /* Ferry executes what the host's CPU refuses */
+	CPU_SYSCALL_IGNORE, /* there are no 32-bit programs in this guest */
+	CPU_SYSCALL_REFUSE, /* do not move to another vendor */
+	CPU_SYSCALL_HIDE, /* both are hidden: 32-bit programs use INT 0x80 */
 };
 
 /**
@@ -136,6 +165,23 @@ void cpu_policy_vendor_string(const struct cpu_policy *p, char out[13]);
 void cpu_policy_brand_string(const struct cpu_policy *p, char out[49]);
 struct cpu_signature cpu_policy_signature(const struct cpu_policy *p);
 struct cpu_signature cpu_signature_of(u32 eax);
+/**
+ * struct cpu_settings - CPU_LEAF_SETTINGS taken apart
+ * @flags: CPU_POLICY_* without the SYSCALL mode
+ * @syscall: enum cpu_syscall_mode
+ * @tsc_khz: fixed rate, or 0
+ * @accepted: accepted vulnerabilities
+ */
+struct cpu_settings {
+	u32 flags;
+	u32 syscall;
+	u32 tsc_khz;
+	u32 accepted;
+};
+
+struct cpu_settings cpu_policy_settings(const struct cpu_policy *p);
+int cpu_policy_set_settings(struct cpu_policy *p, const struct cpu_settings *s);
+
 unsigned int cpu_policy_phys_bits(const struct cpu_policy *p);
 unsigned int cpu_policy_lin_bits(const struct cpu_policy *p);
 
