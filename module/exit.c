@@ -20,16 +20,23 @@
 
 /* ------------------------------------------------------------------- services */
 
+/* 0: the bytes cannot be read in this context. */
+static u32 insn_length(struct ferry_vcpu *vcpu, enum ferry_stage stage)
+{
+	if (!vcpu->exit.insn_len)
+		vcpu->exit.insn_len = ferry_bare_length(vcpu);
+	if (!vcpu->exit.insn_len)
+		vcpu->exit.insn_len = ferry_insn_length(vcpu, stage);
+	return vcpu->exit.insn_len;
+}
+
 bool ferry_skip_insn(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 {
-	u32 len = vcpu->exit.insn_len;
+	u32 len = insn_length(vcpu, stage);
 	u64 next;
 
-	if (!len) {
-		len = ferry_insn_length(vcpu, stage);
-		if (!len)
-			return false;
-	}
+	if (!len)
+		return false;
 	next = vcpu->rip + len;
 	/* EIP wraps at 4 GiB outside 64-bit mode; only there can a sum cross it from below. */
 	if (unlikely(next >> 32 && !(vcpu->rip >> 32)) && !ferry_code64(vcpu))
@@ -171,16 +178,11 @@ static enum ferry_next on_wrmsr(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 {
 	u64 value = (u32)vcpu->regs[FERRY_RAX] | vcpu->regs[FERRY_RDX] << 32;
 	u32 index = vcpu->regs[FERRY_RCX];
-	u32 len = vcpu->exit.insn_len;
 	int ret;
 
 	/* The write must not happen twice: make sure of the length before it. */
-	if (!len) {
-		len = ferry_insn_length(vcpu, stage);
-		if (!len)
-			return FERRY_NEXT_STAGE;
-		vcpu->exit.insn_len = len;
-	}
+	if (!insn_length(vcpu, stage))
+		return FERRY_NEXT_STAGE;
 	ret = ferry_msr_write(vcpu, index, value, false);
 	trace_ferry_msr(vcpu->id, index, value, true, ret);
 	if (ret)

@@ -267,6 +267,8 @@ const char *ferry_exit_kind_name(u32 kind);
 /* Advance RIP over the exiting instruction, end its shadow, raise #DB for TF.
  * false: its bytes could not be read in this context, nothing changed. */
 bool ferry_skip_insn(struct ferry_vcpu *vcpu, enum ferry_stage stage);
+/* length.c: the quick answer where the CPU gives none; 0 = ask ferry_insn_length() */
+u32 ferry_bare_length(struct ferry_vcpu *vcpu);
 void ferry_exit_error(struct ferry_vcpu *vcpu, u32 kind, const char *fmt, ...) __printf(3, 4);
 /* Port and memory accesses from exits and the emulator; see emulate.c for the user half. */
 int ferry_set_cr0(struct ferry_vcpu *vcpu, u64 val); /* 0, or -EINVAL for #GP(0) */
