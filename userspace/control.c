@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net.h"
 #include "rundir.h"
 #include "session.h"
 
@@ -367,7 +368,7 @@ static json_object *req_move(struct session *s, struct conn *c, json_object *r, 
 		return NULL;
 	}
 	if (!m.port)
-		m.port = xstrdup(MIGRATE_PORT);
+		m.port = xstrdup(NET_PORT);
 	json_get_number(r, "flags", &flags);
 	m.flags = flags & (FERRY_MIGRATE_VERIFY | FERRY_MIGRATE_DRY_RUN |
 			   FERRY_MIGRATE_ALLOW_WARNINGS);

@@ -5,6 +5,7 @@
  * everything else when our descriptors close.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,13 +54,10 @@ int guard_start(struct session *s)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "ferry-guard");
 	/* Nothing of the VM may stay open here: its end is the module's cue. */
-	close(fds[1]);
-	close(s->lock);
-	close(s->listen);
-	if (s->vm.fd >= 0)
-		vm_close(&s->vm);
+	if (dup2(fds[0], 3) != 3 || close_range(4, ~0U, 0))
+		_exit(1);
 	/* A byte means that all is cleaned up already. */
-	if (read(fds[0], &byte, 1) == 0)
+	if (read(3, &byte, 1) == 0)
 		clean_up(s, is_terminal ? &terminal : NULL);
 	_exit(0);
 }

@@ -12,7 +12,9 @@
 static const struct command commands[] = {
 	{ "run", cmd_run, "start a VM and be its process until it ends" },
 	{ "migrate", cmd_migrate, "move a running VM to another host" },
+	{ "receive", cmd_receive, "wait for VMs from other hosts and run them" },
 	{ "suspend", cmd_suspend, "save a running VM to a file" },
+	{ "resume", cmd_resume, "go on with a saved VM" },
 	{ "list", cmd_list, "the VMs that run here" },
 	{ "stat", cmd_stat, "counters of a VM: exits by reason, memory, interrupts" },
 	{ "pause", cmd_pause, "stop a VM's vCPUs and its clock" },

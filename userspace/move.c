@@ -11,8 +11,8 @@
 #include "client.h"
 #include "command.h"
 #include "mover.h"
+#include "net.h"
 #include "opts.h"
-#include "query.h"
 
 struct args {
 	json_object *request;
@@ -295,7 +295,7 @@ int cmd_migrate(int argc, char **argv)
 				  "moves are not encrypted yet, and the whole of the guest's memory "
 				  "goes over the wire: say --plain if the network is yours"),
 			     &a, &err);
-	if (!net_split(a.pos[1], MIGRATE_PORT, &host, &port))
+	if (!net_split(a.pos[1], NET_PORT, &host, &port))
 		return leave(fail(&err, FERRY_X_USAGE, "'%s' is no HOST or HOST:PORT", a.pos[1]),
 			     &a, &err);
 	json_object_object_add(a.request, "host", json_object_new_string(host));

@@ -3,14 +3,11 @@
  * The thread that moves a VM away. See mover.h.
  */
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "mover.h"
+#include "net.h"
 #include "policy.h"
 #include "query.h"
 #include "vm.h"
@@ -59,18 +56,18 @@ static void aborted(struct mover *m)
 		fail(&m->err, FERRY_X_ABORTED, "the move was cancelled; the VM goes on here");
 }
 
-/* Chips stand still; what they are goes into one blob. */
+/* Chips stand still; what they are goes into one blob: {"devices": {...}, "paused": false}. */
 static char *take_blobs(struct mover *m)
 {
+	json_object *o = json_object_new_object();
 	struct vm *vm = m->vm;
-	json_object *o;
 	char *text;
 
 	pthread_mutex_lock(&vm->lock);
 	if (!vm->paused)
 		vm_clock_stop_locked(vm);
 	console_flush(&vm->console);
-	o = devices_save(&vm->devices);
+	json_object_object_add(o, "devices", devices_save(&vm->devices));
 	json_object_object_add(o, "paused", json_object_new_boolean(vm->paused));
 	pthread_mutex_unlock(&vm->lock);
 	text = xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
@@ -125,7 +122,7 @@ static void resolve(struct mover *m)
 		else
 			answer = query_ask(m->request.host, m->request.port, &q, &m->leave);
 		if (!answer)
-			usleep_interruptible(ASK_AGAIN_MS);
+			sleep_interruptible(ASK_AGAIN_MS);
 	}
 	if (!answer) {
 		fail(&m->err, FERRY_X_IN_DOUBT,

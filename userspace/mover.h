@@ -15,8 +15,6 @@
 
 #include "util.h"
 
-#define MIGRATE_PORT "7473"
-
 struct vm;
 
 /**

@@ -1,143 +1,185 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TCP connections, and asking the other host's journal. See query.h.
+ * The tool's own part of the migration stream: queries, and a look at a stream's start. See
+ * query.h.
  */
-#include <fcntl.h>
 #include <linux/ferry.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#include "lib/wire/wire.h"
+#include "net.h"
 #include "query.h"
 
-#define CONNECT_MS 10000
+#define ANSWER_WAIT_S 20
 
-void usleep_interruptible(unsigned int ms)
+static int io_read(void *ctx, struct wire_vec *vec, unsigned int nr, size_t total)
 {
-	poll(NULL, 0, ms);
-}
+	int fd = *(int *)ctx;
+	bool begun = false;
 
-bool net_split(const char *where, const char *default_port, char **host, char **port)
-{
-	const char *colon = strrchr(where, ':');
+	for (; nr; nr--, vec++) {
+		size_t done = 0;
 
-	if (*where == '[') {
-		const char *end = strchr(where, ']');
+		while (done < vec->len) {
+			ssize_t n = recv(fd, (char *)vec->base + done, vec->len - done, 0);
 
-		if (!end || (end[1] && end[1] != ':') || end == where + 1)
-			return false;
-		*host = strndup(where + 1, end - where - 1);
-		*port = xstrdup(end[1] ? end + 2 : default_port);
-	} else if (colon && strchr(where, ':') == colon) {
-		*host = strndup(where, colon - where);
-		*port = xstrdup(colon + 1);
-	} else { /* no port, or a bare IPv6 address */
-		*host = xstrdup(where);
-		*port = xstrdup(default_port);
-	}
-	if (**host && **port)
-		return true;
-	free(*host);
-	free(*port);
-	return false;
-}
-
-/* A connect that a signal may end and that does not wait for minutes. */
-static int connect_one(const struct addrinfo *ai, atomic_bool *cancel)
-{
-	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			ai->ai_protocol);
-	int one = 1, waited, problem = 0;
-	socklen_t len = sizeof(problem);
-
-	if (fd < 0)
-		return -1;
-	if (connect(fd, ai->ai_addr, ai->ai_addrlen) && errno != EINPROGRESS)
-		goto err_close;
-	for (waited = 0; waited < CONNECT_MS; waited += 100) {
-		struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-
-		if (atomic_load(cancel)) {
-			errno = EINTR;
-			goto err_close;
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n < 0)
+				return -errno;
+			if (!n)
+				return begun ? -EPIPE : -ENODATA;
+			begun = true;
+			done += n;
 		}
-		if (poll(&pfd, 1, 100) <= 0)
-			continue;
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &len) || problem) {
-			errno = problem;
-			goto err_close;
-		}
-		/* Back to blocking: the module waits with time limits of its own. */
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-		return fd;
 	}
-	errno = ETIMEDOUT;
-
-err_close:
-	problem = errno;
-	close(fd);
-	errno = problem;
-	return -1;
+	return 0;
 }
 
-int net_connect(const char *host, const char *port, atomic_bool *cancel, struct error *err)
+static int io_write(void *ctx, struct wire_vec *vec, unsigned int nr, size_t total)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *ai;
-	int fd = -1, ret;
+	int fd = *(int *)ctx;
 
-	ret = getaddrinfo(host, port, &hints, &list);
-	if (ret) {
-		fail(err, FERRY_X_NETWORK, "cannot find the host %s: %s", host, gai_strerror(ret));
-		return -1;
+	for (; nr; nr--, vec++) {
+		size_t done = 0;
+
+		while (done < vec->len) {
+			ssize_t n = send(fd, (char *)vec->base + done, vec->len - done,
+					 MSG_NOSIGNAL | (nr > 1 ? MSG_MORE : 0));
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n < 0)
+				return -errno;
+			done += n;
+		}
 	}
-	for (ai = list; ai && fd < 0; ai = ai->ai_next)
-		fd = connect_one(ai, cancel);
-	freeaddrinfo(list);
-	if (fd < 0)
-		fail_errno(err, FERRY_X_NETWORK,
-			   "cannot reach %s port %s ('ferry receive' must run there)", host, port);
-	return fd;
+	return 0;
 }
 
-int net_listen(const char *where, struct error *err)
+static void set_time_limit(int fd)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *ai;
-	char *host, *port;
-	int fd = -1, one = 1, ret;
-	bool only_port = where[strspn(where, "0123456789")] == 0;
+	struct timeval limit = { .tv_sec = ANSWER_WAIT_S };
 
-	if (only_port ? !(host = xstrdup("127.0.0.1"), port = xstrdup(where)) :
-			!net_split(where, "7473", &host, &port)) {
-		fail(err, FERRY_X_USAGE, "'%s' is no address to listen on: ADDRESS:PORT", where);
-		return -1;
-	}
-	ret = getaddrinfo(host, port, &hints, &ai);
-	if (ret) {
-		fail(err, FERRY_X_NETWORK, "cannot listen on %s: %s", where, gai_strerror(ret));
-	} else {
-		fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC, ai->ai_protocol);
-		if (fd >= 0)
-			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		if (fd < 0 || bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, 16)) {
-			fail_errno(err, FERRY_X_NETWORK, "cannot listen on %s", where);
-			if (fd >= 0)
-				close(fd);
-			fd = -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+/* Write a header and one record. */
+static int say(const struct wire_io *io, u32 flags, const u8 uuid[16], u64 generation, u32 type,
+	       const void *body, size_t len)
+{
+	struct wire_tx *tx = xcalloc(1, sizeof(*tx));
+	struct ferry_stream_header h;
+	u64 nonce = 0;
+	int ret;
+
+	random_bytes(&nonce, sizeof(nonce));
+	wire_tx_init(tx, io, wire_crc32c);
+	wire_header_init(&h, flags, uuid, generation, nonce, wire_crc32c);
+	ret = wire_tx_header(tx, &h);
+	if (!ret)
+		ret = wire_tx_record(tx, type, body, len, NULL, 0);
+	free(tx);
+	return ret;
+}
+
+/* Read a header and one record of @type into @body; its header into *h. */
+static int hear(const struct wire_io *io, enum wire_rx_state first, u32 type, void *body,
+		size_t len, struct ferry_stream_header *h)
+{
+	struct wire_rx *rx = xcalloc(1, sizeof(*rx));
+	u8 *buf = xcalloc(1, WIRE_BODY_BYTES);
+	int ret;
+
+	wire_rx_init(rx, io, wire_crc32c, buf, first);
+	ret = wire_rx_header(rx);
+	if (!ret) {
+		*h = rx->header;
+		ret = wire_rx_next(rx);
+		if (ret == (int)type && rx->record.length >= len) {
+			memcpy(body, rx->body, len);
+			ret = 0;
+		} else if (ret >= 0) {
+			ret = -EPROTO;
 		}
-		freeaddrinfo(ai);
 	}
-	free(host);
-	free(port);
-	return fd;
+	free(buf);
+	free(rx);
+	return ret;
 }
 
 u32 query_ask(const char *host, const char *port, const struct query *q, atomic_bool *cancel)
 {
+	struct ferry_stream_query ask = { .journal = q->journal, .nonce = q->nonce };
+	struct ferry_stream_answer answer;
+	struct ferry_stream_header h;
+	struct wire_io io = { io_read, io_write, NULL };
+	struct error err;
+	int fd, ret;
+
+	fd = net_connect(host, port, cancel, &err);
+	if (fd < 0)
+		return 0;
+	io.ctx = &fd;
+	set_time_limit(fd);
+	ret = say(&io, 0, q->uuid, q->generation, FERRY_REC_QUERY, &ask, sizeof(ask));
+	if (!ret)
+		ret = hear(&io, WIRE_RX_BACK_HELLO, FERRY_REC_ANSWER, &answer, sizeof(answer), &h);
+	close(fd);
+	if (ret || answer.journal != q->journal || memcmp(h.uuid, q->uuid, sizeof(h.uuid)) ||
+	    h.generation != q->generation)
+		return 0;
+	switch (answer.answer) {
+	case FERRY_ANSWER_NEVER:
+		return FERRY_RESOLVE_NEVER;
+	case FERRY_ANSWER_ABORTED:
+		return FERRY_RESOLVE_ABORTED;
+	case FERRY_ANSWER_RAN:
+		return FERRY_RESOLVE_RAN;
+	}
+	return 0;
+}
+
+int query_serve(int fd, struct journal *j)
+{
+	struct wire_io io = { io_read, io_write, &fd };
+	struct ferry_stream_header h;
+	struct ferry_stream_query q;
+	struct ferry_stream_answer a = { .journal = j->id };
+	int ret;
+
+	set_time_limit(fd);
+	ret = hear(&io, WIRE_RX_HELLO, FERRY_REC_QUERY, &q, sizeof(q), &h);
+	if (ret)
+		return ret;
+	a.answer = journal_answer(j, h.uuid, h.generation, q.journal, ANSWER_WAIT_S * 500);
+	return say(&io, FERRY_STREAM_REPLY, h.uuid, h.generation, FERRY_REC_ANSWER, &a, sizeof(a));
+}
+
+int stream_peek(int fd, bool file, struct stream_start *start, struct error *err)
+{
+	struct {
+		struct ferry_stream_header header;
+		struct ferry_stream_record record;
+	} first;
+	const char *what;
+	ssize_t n;
+
+	if (!file)
+		set_time_limit(fd);
+	n = file ? pread(fd, &first, sizeof(first), 0) :
+		   recv(fd, &first, sizeof(first), MSG_PEEK | MSG_WAITALL);
+	if (n != sizeof(first))
+		return fail(err, FERRY_X_BAD_FILE, "%s", file ?
+			    "the file is too short to hold a VM" :
+			    "the other side sent nothing, or too little to be a VM");
+	if (wire_header_check(&first.header, wire_crc32c, &what))
+		return fail(err, FERRY_X_BAD_FILE, "%s", what);
+	start->header = first.header;
+	start->query = first.record.type == FERRY_REC_QUERY;
 	return 0;
 }

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * TCP connections to the other host, and the question a source in doubt asks there. No state.
+ * The tool's own part of the migration stream: the question a source in doubt asks and its answer,
+ * and a look at who comes. Everything else in the stream is the module's. No state.
  */
 #ifndef FERRY_QUERY_H
 #define FERRY_QUERY_H
 
+#include <linux/ferry_stream.h>
 #include <stdatomic.h>
 
+#include "journal.h"
 #include "util.h"
-
-/* Connect, giving up when @cancel is set and a signal comes; -1 with @err filled in. */
-int net_connect(const char *host, const char *port, atomic_bool *cancel, struct error *err);
-/* Listen on "ADDRESS:PORT", "[ADDRESS]:PORT" or "PORT" of the loopback address. */
-int net_listen(const char *where, struct error *err);
-/* "HOST", "HOST:PORT", "[HOST]:PORT"; the caller frees both. */
-bool net_split(const char *where, const char *default_port, char **host, char **port);
-/* A sleep that signals end. */
-void usleep_interruptible(unsigned int ms);
 
 /**
  * struct query - which attempt to move which VM
@@ -30,5 +24,20 @@ struct query {
 
 /* FERRY_RESOLVE_NEVER, _ABORTED or _RAN; 0 while it cannot be known. */
 u32 query_ask(const char *host, const char *port, const struct query *q, atomic_bool *cancel);
+
+/* Read a query from @fd and answer it from the journal: 0 or a negative errno. */
+int query_serve(int fd, struct journal *j);
+
+/**
+ * struct stream_start - the first bytes of what somebody sends
+ * @query: it asks about a VM rather than bringing one
+ */
+struct stream_start {
+	struct ferry_stream_header header;
+	bool query;
+};
+
+/* Look at a stream's start without taking it. */
+int stream_peek(int fd, bool file, struct stream_start *start, struct error *err);
 
 #endif /* FERRY_QUERY_H */

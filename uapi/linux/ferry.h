@@ -551,6 +551,7 @@ struct ferry_state {
 #define FERRY_MIGRATE_VERIFY (1U << 1) /* digest of all frozen memory */
 #define FERRY_MIGRATE_DRY_RUN (1U << 2) /* HELLO and POLICY only; nothing changes anywhere */
 #define FERRY_MIGRATE_ALLOW_WARNINGS (1U << 3)
+#define FERRY_MIGRATE_MSR_IGNORE (1U << 4) /* second RECEIVE: as FERRY_VM_MSR_IGNORE */
 
 /**
  * struct ferry_migrate - one phase of a migration
