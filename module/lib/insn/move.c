@@ -260,7 +260,8 @@ int x_cmpxchg8b(struct exec *x)
 		u64 seen[2] = { value[0], value[1] };
 
 		TRY(linear_address(x, insn->seg, x->ea, half * 2, true, &linear));
-		TRY(x->cpu->ops->cmpxchg(x->cpu, linear, seen, new, half * 2));
+		/* In parentheses: some kernels have a macro of that name. */
+		TRY((x->cpu->ops->cmpxchg)(x->cpu, linear, seen, new, half * 2));
 		if (seen[0] != value[0] || (half == 8 && seen[1] != value[1]))
 			return INSN_RETRY;
 	} else {

@@ -118,7 +118,7 @@ int put_op_rw(struct exec *x, unsigned int nr, unsigned int bytes, u64 old, u64 
 	if (likely(!is_locked(x)) || !op_is_mem(x, nr) || !x->cpu->ops->cmpxchg)
 		return put_op(x, nr, bytes, value);
 	TRY(linear_address(x, insn->seg, x->ea, bytes, true, &linear));
-	TRY(x->cpu->ops->cmpxchg(x->cpu, linear, &seen, &value, bytes));
+	TRY((x->cpu->ops->cmpxchg)(x->cpu, linear, &seen, &value, bytes));
 	return seen == old ? INSN_DONE : INSN_RETRY;
 }
 
