@@ -102,7 +102,7 @@ static int __init ferry_init(void)
 	ret = misc_register(&ferry_dev);
 	if (ret)
 		goto err_backend;
-	pr_info("ferry: version " FERRY_VERSION ", %s\n", ferry_backend->name);
+	pr_info("version " FERRY_VERSION ", %s\n", ferry_backend->name);
 	return 0;
 
 err_backend:
