@@ -76,6 +76,15 @@ void svm_inject(struct ferry_vcpu *vcpu, const struct ferry_event_state *event)
 	svm->attention |= SVM_INJECT;
 }
 
+/* Would VMRUN refuse event_inj? "A vector that does not correspond to an exception" (APM 15.20). */
+bool svm_illegal_event(const struct svm_vcpu *svm)
+{
+	u64 field = svm->vmcb->control.event_inj;
+	u8 vector = field & SVM_EVENT_VECTOR;
+
+	return (field & SVM_EVENT_TYPE) == SVM_EVENT_TYPE_EXCEPTION && (vector == 2 || vector > 31);
+}
+
 /* The entry was refused: the event goes back to the core as it came. */
 void svm_requeue_event(struct ferry_vcpu *vcpu)
 {
@@ -245,8 +254,10 @@ void svm_step_end(struct ferry_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct svm_vmcb *vmcb = svm->vmcb;
+	u64 conditions = vmcb->save.dr6 & (DR_STEP | DR_TRAP_BITS);
+	/* Bochs 2.7 names no condition at all. */
 	bool trapped = (u32)vmcb->control.exit_code == SVM_EXIT_EXCEPTION_DB &&
-		       (vmcb->save.dr6 & DR_STEP);
+		       (!conditions || (conditions & DR_STEP));
 	bool iret_done = (svm->attention & SVM_IRET) && trapped && vcpu->rip != svm->iret_rip;
 
 	intercept_for_step(svm, false);
@@ -263,20 +274,21 @@ void svm_step_end(struct ferry_vcpu *vcpu)
 
 /*
  * The guest reads and writes CR8 in V_TPR without exits; run.c takes what it wrote. A write is
- * intercepted only while it could unblock an interrupt that waits.
+ * intercepted only while it could unblock an interrupt that waits, or while a window is open:
+ * QEMU's TCG up to 7.2 at least fails an assertion on MOV to CR8 with V_IRQ set.
  */
 void svm_set_cr8(struct ferry_vcpu *vcpu, u8 cr8, int highest_irr)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct svm_vmcb *vmcb = svm->vmcb;
 	u32 bit = BIT(SVM_INTERCEPT_CR_WRITE + 8);
-	bool blocked = highest_irr >= 0 && highest_irr >> 4 <= cr8;
+	bool want = (highest_irr >= 0 && highest_irr >> 4 <= cr8) || svm->irq_window;
 
 	if (cr8 != svm->cr8) {
 		svm->cr8 = cr8;
 		vmcb->control.int_ctl = (vmcb->control.int_ctl & ~SVM_V_TPR) | cr8;
 		vmcb->control.clean &= ~SVM_CLEAN_TPR;
 	}
-	if (unlikely(blocked != !!(vmcb->control.intercept[0] & bit)))
-		svm_intercept(vmcb, SVM_INTERCEPT_CR_WRITE + 8, blocked);
+	if (unlikely(want != !!(vmcb->control.intercept[0] & bit)))
+		svm_intercept(vmcb, SVM_INTERCEPT_CR_WRITE + 8, want);
 }

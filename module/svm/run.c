@@ -66,11 +66,10 @@ static int illegal_state(struct svm_vcpu *svm, u64 *value)
 	return -1;
 }
 
-static int refuse(struct svm_vcpu *svm, int reason, u64 value)
+static void refuse(struct svm_vcpu *svm, int reason, u64 value)
 {
 	svm->refused = SVM_REFUSED_BASE + reason;
 	svm->refused_value = value;
-	return 0;
 }
 
 /* VMEXIT_INVALID: put back what the CPU destroyed, if this entry kept a copy. */
@@ -116,6 +115,10 @@ static noinline bool slow_before(struct ferry_vcpu *vcpu, struct svm_vcpu *svm)
 			return false;
 		}
 		memcpy(svm->before, &svm->vmcb->save, SAVED_BYTES);
+	}
+	if ((svm->attention & SVM_INJECT) && svm_illegal_event(svm)) {
+		refuse(svm, SVM_REFUSAL_EVENT, svm->vmcb->control.event_inj);
+		return false;
 	}
 	if (svm->attention & (SVM_NEW_ASID | SVM_FLUSH))
 		svm_take_asid(svm);

@@ -180,6 +180,7 @@ bool svm_can_inject(struct ferry_vcpu *vcpu, u8 type);
 void svm_inject(struct ferry_vcpu *vcpu, const struct ferry_event_state *event);
 void svm_request_window(struct ferry_vcpu *vcpu, bool irq, bool nmi);
 void svm_set_cr8(struct ferry_vcpu *vcpu, u8 cr8, int highest_irr);
+bool svm_illegal_event(const struct svm_vcpu *svm);
 void svm_recover_event(struct ferry_vcpu *vcpu);
 void svm_requeue_event(struct ferry_vcpu *vcpu);
 void svm_step_begin(struct ferry_vcpu *vcpu);
