@@ -161,6 +161,10 @@ static int check_event(const struct ferry_event_state *e)
 		return e->vector == 2 ? 0 : -EINVAL;
 	case FERRY_EVENT_EXCEPTION:
 		return e->vector < 32 && e->vector != 2 ? 0 : -EINVAL;
+	case FERRY_EVENT_SOFT_EXC:
+		return e->vector == 3 || e->vector == 4 ? 0 : -EINVAL;
+	case FERRY_EVENT_PRIV_SOFT_EXC:
+		return e->vector == 1 ? 0 : -EINVAL;
 	}
 	return 0;
 }
