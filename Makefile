@@ -135,7 +135,7 @@ guest-bins := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard selftests/guest/*.S))
 $(eval $(call archive,$(BUILD)/selftests/libtest.a,\
 	$(patsubst %.c,$(BUILD)/user/%.o,$(wildcard selftests/lib/*.c))))
 
-$(BUILD)/user/selftests/%.o: CPPFLAGS += -Iselftests/lib
+$(BUILD)/user/selftests/%.o: CPPFLAGS += -Iselftests/lib -Iselftests/unit
 
 # Guest programs go into guests, which have no shared libraries.
 $(BUILD)/selftests/guest/%: LDFLAGS += -static
