@@ -5,6 +5,7 @@
 #	make module KDIR=...	build/<kernel release>/ferry.ko
 #	make C=2 W=1		the same under sparse with extra warnings
 #	make check-fast		static checks and unit tests, no emulator
+#	make check-long		minutes of native instructions against the emulator
 #	make check		everything, in emulated hosts; as root it installs what is missing
 #	make bench demo		see README.md
 #	make install uninstall	into the running system; DESTDIR and PREFIX are honoured
@@ -15,7 +16,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tool module modules-all tests unit setup check-fast check bench demo \
+.PHONY: all tool module modules-all tests unit setup check-fast check check-long bench demo \
 	install uninstall clean FORCE
 .DEFAULT_GOAL := all
 
@@ -124,7 +125,14 @@ $(BUILD)/unit/%: $(BUILD)/asan/selftests/unit/%.o $(unit-help:%.c=$(BUILD)/asan/
 	@mkdir -p $(@D)
 	@$(HOSTCC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
-unit: $(unit-tests)
+# Native instructions run beside the emulator: no sanitizer, whose shadow memory wild pointers hit.
+$(BUILD)/user/selftests/silicon/%.o: CPPFLAGS += -Iselftests/unit
+$(BUILD)/silicon/test_insn_silicon: $(patsubst %.c,$(BUILD)/user/%.o,\
+		$(wildcard selftests/silicon/*.c) selftests/unit/insn_names.c) $(BUILD)/libferrylib.a
+	@mkdir -p $(@D)
+	@$(HOSTCC) $(LDFLAGS) -o $@ $^
+
+unit: $(unit-tests) $(BUILD)/silicon/test_insn_silicon
 
 lab-dirs := api guest migrate bench
 lab-srcs := $(foreach d,$(lab-dirs),$(wildcard selftests/$(d)/*.c))
@@ -187,6 +195,10 @@ setup:
 check: setup
 	@$(MAKE) --no-print-directory modules-all tool tests
 	@$(RUN) $(fast-checks) $(unit-tests) $(slow-checks) "selftests/lab/lab plan check"
+
+# Hours: the whole of what check samples.
+check-long: unit
+	@$(RUN) "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon"
 
 bench: setup
 	@$(MAKE) --no-print-directory modules-all tool tests

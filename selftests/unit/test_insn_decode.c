@@ -214,6 +214,10 @@ static bool unknown_to_zydis(const struct insn *insn)
 	case INSN_OP_WRMSRLIST: case INSN_OP_RDMSRLIST: case INSN_OP_PBNDKB: case INSN_OP_RMPQUERY:
 	case INSN_OP_RMPREAD: case INSN_OP_WBNOINVD: case INSN_OP_VMGEXIT:
 		return true;
+	/* Combinations that MPX forbids are hints (NOP) where there is no MPX. */
+	case INSN_OP_BNDLDX: case INSN_OP_BNDSTX: case INSN_OP_BNDMK: case INSN_OP_BNDMOV:
+	case INSN_OP_BNDCL: case INSN_OP_BNDCU: case INSN_OP_BNDCN:
+		return true;
 	case INSN_OP_XCHG:
 		return insn->opcode == 0x90;		/* F3 41 90 is no PAUSE on an EPYC */
 	case INSN_OP_PI3DNOW:

@@ -209,7 +209,7 @@ static int check_operands(const struct insn *insn, const struct insn_row *row)
 	if (unlikely(insn->prefix & INSN_PFX_LOCK)) {
 		/* AMD: LOCK MOV CR0 is MOV CR8 (AltMovCr8, APM volume 3). */
 		if (insn->id == INSN_OP_MOV_FROM_CR || insn->id == INSN_OP_MOV_TO_CR) {
-			if (!(insn->mode & INSN_MODE_AMD) || (insn->modrm & 0x38))
+			if (!(insn->mode & INSN_MODE_AMD) || insn->reg)
 				return INSN_INVALID;
 		} else if (!(fl & LK) || !mem) {
 			return INSN_INVALID;
@@ -225,10 +225,6 @@ static int check_operands(const struct insn *insn, const struct insn_row *row)
 		if (fl & (NP66 | NO66) && insn->prefix & INSN_PFX_66)
 			return INSN_INVALID;
 	}
-	if (fl & A16UD && mem && insn->adsize == 2)
-		return INSN_INVALID;
-	if (fl & NORIPREL && insn->base == INSN_REG_RIP)
-		return INSN_INVALID;
 	if (!(fl & F_CHECK))
 		return INSN_OK;
 	for (i = 0; i < 2; i++) {
@@ -246,10 +242,6 @@ static int check_operands(const struct insn *insn, const struct insn_row *row)
 			break;
 		case K_DR:
 			if (insn->reg > 7)
-				return INSN_INVALID;
-			break;
-		case K_BND:
-			if (insn->reg > 3 || (!mem && insn->rm > 3 && insn->id == INSN_OP_BNDMOV))
 				return INSN_INVALID;
 			break;
 		}
@@ -392,7 +384,7 @@ static int decode_vex(struct insn *insn, struct cursor *cur, const u8 *start)
 			return INSN_INVALID;
 		if (row->flags & L0 && insn->vl)
 			return INSN_INVALID;
-		if (row->flags & V1111 && insn->vvvv)
+		if (row->flags & V1111 && (p1 & 0x78) != 0x78)
 			return INSN_INVALID;
 	}
 	ret = finish(insn, cur, row, start);

@@ -169,6 +169,23 @@ int insn_fetch_decode(struct insn_cpu *cpu, struct insn *insn)
 	}
 }
 
+/* A feature is missing: #UD, or what the encoding was before the feature took it. */
+static insn_handler without_feature(const struct insn *insn)
+{
+	if (insn->row->flags & ELSENOP)
+		return x_nop;
+	switch (insn->id) {
+	case INSN_OP_TZCNT:
+		return x_bsf;
+	case INSN_OP_LZCNT:
+		return x_bsr;
+	case INSN_OP_WBNOINVD:
+		return x_invd;
+	default:
+		return x_ud;
+	}
+}
+
 int insn_execute(struct insn_cpu *cpu, const struct insn *insn)
 {
 	u32 flags = insn->row->flags;
@@ -177,14 +194,17 @@ int insn_execute(struct insn_cpu *cpu, const struct insn *insn)
 	int ret;
 
 	cpu->events = 0;
-	if (unlikely(!insn_has(cpu, insn->feature)))
-		return insn_raise(cpu, INSN_EXC_UD, 0);
+	handler = insn->id < INSN_OP_EXECUTED_END ? handlers[insn->id] : NULL;
+	if (unlikely(!insn_has(cpu, insn->feature))) {
+		handler = without_feature(insn);
+		if (handler == x_ud)
+			return insn_raise(cpu, INSN_EXC_UD, 0);
+	}
 	/* VEX forms exist in protected mode only. SDM volume 2 table 2-15. */
 	if (unlikely(flags & PM || insn->enc != INSN_ENC_LEGACY) && !is_protected(cpu))
 		return insn_raise(cpu, INSN_EXC_UD, 0);
 	if (unlikely(flags & CPL0 && cpu->cpl))
 		return insn_raise(cpu, INSN_EXC_GP, 0);
-	handler = insn->id < INSN_OP_EXECUTED_END ? handlers[insn->id] : NULL;
 	if (unlikely(!handler))
 		return INSN_UNIMPLEMENTED;
 
@@ -205,6 +225,11 @@ int insn_execute(struct insn_cpu *cpu, const struct insn *insn)
 		cpu->rflags = x.flags;
 	}
 	return ret;
+}
+
+bool insn_can_execute(const struct insn *insn)
+{
+	return insn->id < INSN_OP_EXECUTED_END && handlers[insn->id];
 }
 
 int insn_step(struct insn_cpu *cpu)

@@ -239,6 +239,8 @@ struct stack {
 int stack_width(struct exec *x, unsigned int *width);
 int stack_open(struct exec *x, struct stack *s);
 int stack_push(struct exec *x, struct stack *s, u64 value, unsigned int bytes);
+/* Would a push of @bytes fault? */
+int stack_probe(struct exec *x, const struct stack *s, unsigned int bytes);
 int stack_pop(struct exec *x, struct stack *s, u64 *value, unsigned int bytes);
 void stack_close(struct exec *x, const struct stack *s);
 

@@ -49,8 +49,9 @@ int x_call(struct exec *x)
 
 	if (OPC_KIND(x->insn->row->op[0]) != K_REL)
 		TRY(get_op(x, 0, bytes, &target));
-	TRY(jump_near(x, target));
 	TRY(stack_open(x, &s));
+	TRY(stack_probe(x, &s, bytes));
+	TRY(jump_near(x, target));
 	TRY(stack_push(x, &s, back, bytes));
 	stack_close(x, &s);
 	return INSN_DONE;
@@ -69,15 +70,21 @@ int x_ret(struct exec *x)
 	return INSN_DONE;
 }
 
-/* LOOP, LOOPE, LOOPNE: the counter has address size. */
+/*
+ * LOOP, LOOPE, LOOPNE: the counter has address size. F3 and F2 are reserved
+ * here; on AMD (seen on family 1Ah) they choose the condition of E0 and E1.
+ */
 int x_loop(struct exec *x)
 {
+	bool amd = x->cpu->vendor == INSN_VENDOR_AMD, until_zero = x->insn->id == INSN_OP_LOOPNE;
 	unsigned int bytes = x->insn->adsize;
 	u64 count = (x->cpu->gpr[INSN_RCX] - 1) & mask_of(bytes);
 	bool taken = count;
 
+	if (amd && x->insn->prefix & (INSN_PFX_F2 | INSN_PFX_F3))
+		until_zero = x->insn->prefix & INSN_PFX_F2;
 	if (x->insn->id != INSN_OP_LOOP)
-		taken = taken && !(x->flags & FL_ZF) == (x->insn->id == INSN_OP_LOOPNE);
+		taken = taken && !(x->flags & FL_ZF) == until_zero;
 	if (taken)
 		TRY(jump_relative(x));
 	set_gpr_low(x->cpu, INSN_RCX, bytes, count);

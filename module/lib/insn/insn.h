@@ -421,6 +421,9 @@ int insn_fetch_decode(struct insn_cpu *cpu, struct insn *insn);
  */
 int insn_execute(struct insn_cpu *cpu, const struct insn *insn);
 
+/* insn_can_execute - whether insn_execute() knows what this instruction does */
+bool insn_can_execute(const struct insn *insn);
+
 /* insn_step - insn_fetch_decode() and insn_execute() */
 int insn_step(struct insn_cpu *cpu);
 

@@ -23,12 +23,14 @@ int x_movzx(struct exec *x)
 	return put_op(x, 0, op_size(x, 0), a);
 }
 
-/* MOVSX and MOVSXD. */
+/* MOVSX and MOVSXD, whose 16-bit form reads 32 bits on AMD, 16 on Intel. */
 int x_movsx(struct exec *x)
 {
 	unsigned int from = op_size(x, 1);
 	u64 a;
 
+	if (x->insn->id == INSN_OP_MOVSXD && x->cpu->vendor == INSN_VENDOR_AMD)
+		from = 4;
 	TRY(get_op(x, 1, from, &a));
 	return put_op(x, 0, op_size(x, 0), sign_extend(a, from));
 }
@@ -187,7 +189,10 @@ int x_salc(struct exec *x)
 	return INSN_DONE;
 }
 
-/* A failed compare writes the destination back, so it faults like a write. */
+/*
+ * A failed compare writes memory back, so it faults like a write; a register is
+ * left alone, upper half included.
+ */
 int x_cmpxchg(struct exec *x)
 {
 	unsigned int bytes = op_size(x, 0);
@@ -196,7 +201,8 @@ int x_cmpxchg(struct exec *x)
 	TRY(get_op_rw(x, 0, bytes, &a));
 	TRY(get_op(x, 1, bytes, &b));
 	alu_sub(acc, a, 0, bytes, &fl);
-	TRY(put_op_rw(x, 0, bytes, a, fl & FL_ZF ? b : a));
+	if (fl & FL_ZF || op_is_mem(x, 0))
+		TRY(put_op_rw(x, 0, bytes, a, fl & FL_ZF ? b : a));
 	if (!(fl & FL_ZF))
 		set_gpr(x, INSN_RAX, bytes, a);
 	set_arith(x, FL_ARITH, fl);
@@ -237,7 +243,12 @@ int x_cmpxchg8b(struct exec *x)
 	if (half == 8) {
 		if (!insn_has(x->cpu, INSN_F_CX16))
 			return ud(x);
-		TRY(linear_address(x, insn->seg, x->ea, 16, true, &linear));
+		/* Alignment comes before the canonical form: #GP even through SS. */
+		linear = x->ea;
+		if (insn->seg >= INSN_FS) {
+			TRY(load_segment_cache(x->cpu, insn->seg));
+			linear += x->cpu->seg[insn->seg].base;
+		}
 		if (linear & 15)
 			return gp0(x);
 		TRY(mem_read(x, insn->seg, x->ea, old, 16, acc));

@@ -153,6 +153,14 @@ int stack_push(struct exec *x, struct stack *s, u64 value, unsigned int bytes)
 	return INSN_DONE;
 }
 
+int stack_probe(struct exec *x, const struct stack *s, unsigned int bytes)
+{
+	u64 unused;
+
+	return mem_read_u(x, INSN_SS, (s->sp - bytes) & mask_of(s->width), &unused, bytes,
+			  INSN_ACC_WRITE | INSN_ACC_PROBE);
+}
+
 int stack_pop(struct exec *x, struct stack *s, u64 *value, unsigned int bytes)
 {
 	TRY(mem_read_u(x, INSN_SS, s->sp & mask_of(s->width), value, bytes, 0));

@@ -106,10 +106,9 @@ enum insn_imm {
 #define NO66		0x01000000	/* #UD with 66 */
 #define V1111		0x02000000	/* VEX.vvvv must be 1111b */
 #define INTEL		0x04000000	/* #UD on AMD */
-#define A16UD		0x10000000	/* #UD with 16-bit addressing */
-#define NORIPREL	0x20000000	/* #UD with RIP-relative addressing */
+#define ELSENOP		0x08000000	/* a NOP, not #UD, where the feature is missing */
 #define D4		0x40000000	/* 66 does not select 16 bits */
-#define F_DECODE_CHECKS	(F_MEM | F_REG | NP66 | NOREP | NO66 | A16UD | NORIPREL | F_CHECK)
+#define F_DECODE_CHECKS	(F_MEM | F_REG | NP66 | NOREP | NO66 | F_CHECK)
 
 /* How the next row is chosen. */
 enum insn_select {
@@ -249,7 +248,7 @@ static_assert(sizeof(struct insn_row) == 16, "a table row is two words");
 #define Hx	OPC(K_XMMV, SZ_X, 0, 0)
 #define STi	OPC(K_ST, SZ_T, 0, F_MODRM)
 #define ST0	OPC(K_ST0, SZ_T, 0, 0)
-#define bBND	OPC(K_BND, SZ_X, 0, F_MODRM | F_CHECK)
+#define bBND	OPC(K_BND, SZ_X, 0, F_MODRM)
 
 /* Rows. RF names a feature; UD is an undefined opcode. */
 #define RF(feat, name, a, b, c, fl)					\

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* See native.h. */
+#include <asm/ldt.h>
+#include <asm/prctl.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "native.h"
+
+u8 *native_code, *native_data;
+bool native_has_32, native_has_16;
+
+static bool (*next_case)(const struct native_state *left, struct native_case *todo);
+static struct native_case todo;
+static u16 original_cs, original_ss;
+
+#define SEL_CODE32 0x23
+#define SEL_DATA32 0x2b
+#define SEL_CODE16 ((0 << 3) | 7)
+#define SEL_DATA16 ((1 << 3) | 7)
+
+static const int gpr_index[16] = {
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+};
+
+static void load_data_segments(unsigned int mode)
+{
+	u16 sel = mode == INSN_MODE_16 ? SEL_DATA16 : mode == INSN_MODE_32 ? SEL_DATA32 : 0;
+
+	asm volatile("mov %0, %%ds; mov %0, %%es" :: "r"(sel));
+}
+
+static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	greg_t *regs = uc->uc_mcontext.gregs;
+	static bool begun;
+	struct native_state left;
+	u16 cs, ss;
+	int i;
+
+	if (begun) {
+		for (i = 0; i < 16; i++)
+			left.gpr[i] = (u64)regs[gpr_index[i]];
+		left.rip = (u64)regs[REG_RIP];
+		left.rflags = (u64)regs[REG_EFL];
+		left.vector = (int)regs[REG_TRAPNO];
+		left.error = (u32)regs[REG_ERR];
+		left.cr2 = (u64)regs[REG_CR2];
+		if (sig == SIGSYS)
+			left.vector = 256;
+	}
+	if (!next_case(begun ? &left : NULL, &todo))
+		_exit(0);
+	begun = true;
+	for (i = 0; i < 16; i++)
+		regs[gpr_index[i]] = (greg_t)todo.in.gpr[i];
+	regs[REG_RIP] = (greg_t)todo.in.rip;
+	regs[REG_EFL] = (greg_t)todo.in.rflags;
+	switch (todo.mode) {
+	case INSN_MODE_16:
+		cs = SEL_CODE16;
+		ss = SEL_DATA16;
+		break;
+	case INSN_MODE_32:
+		cs = SEL_CODE32;
+		ss = SEL_DATA32;
+		break;
+	default:
+		cs = original_cs;
+		ss = original_ss;
+		break;
+	}
+	load_data_segments(todo.mode);
+	regs[REG_CSGSFS] = (greg_t)(cs | (u64)ss << 48);
+}
+
+/* AC, NT and ID survive into the handler: compiled code must not run with AC. */
+asm(".text\n"
+    ".type handler, @function\n"
+    "handler:\n"
+    "	pushfq\n"
+    "	andq $~0x244400, (%rsp)\n"
+    "	popfq\n"
+    "	cld\n"
+    "	jmp on_signal\n");
+void handler(int sig, siginfo_t *info, void *context);
+
+/* Let 16- and 32-bit code exist: descriptors of the LDT, and a try of each. */
+static bool set_ldt(void)
+{
+	struct user_desc code = {
+		.entry_number = 0, .base_addr = WINDOW, .limit = 0xffff, .seg_32bit = 0,
+		.contents = 2, .read_exec_only = 0, .limit_in_pages = 0, .seg_not_present = 0,
+	};
+	struct user_desc data = code;
+
+	data.entry_number = 1;
+	data.contents = 0;
+	return !syscall(SYS_modify_ldt, 1, &code, sizeof(code)) &&
+	       !syscall(SYS_modify_ldt, 1, &data, sizeof(data));
+}
+
+static bool map_window(void)
+{
+	int fd = (int)syscall(SYS_memfd_create, "silicon", 0);
+	u8 *window = (u8 *)WINDOW, *alias;
+	size_t total = CODE_BYTES + DATA_BYTES;
+
+	if (fd < 0 || ftruncate(fd, (off_t)total))
+		return false;
+	alias = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (alias == MAP_FAILED)
+		return false;
+	if (mmap(window, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
+		 0) != window ||
+	    mmap(window + CODE_BYTES, DATA_BYTES, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED_NOREPLACE, fd, CODE_BYTES) != window + CODE_BYTES)
+		return false;
+	if (mprotect((u8 *)DATA + RW1_BYTES, RO_BYTES, PROT_READ) ||
+	    mprotect((u8 *)DATA + RW1_BYTES + RO_BYTES, 0x1000, PROT_NONE))
+		return false;
+	native_code = alias;
+	native_data = alias + CODE_BYTES;
+	close(fd);
+	return true;
+}
+
+static void confine(void)
+{
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 2, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(rules), .filter = rules };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program)) {
+		printf("# cannot confine the child\n");
+		_exit(3);
+	}
+}
+
+static void child(void)
+{
+	static const int signals[] = { SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
+	struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	stack_t stack = { .ss_size = 1 << 17 };
+	unsigned int i;
+
+	stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	asm("mov %%cs, %0" : "=r"(original_cs));
+	asm("mov %%ss, %0" : "=r"(original_ss));
+	sa.sa_sigaction = handler;
+	sigaltstack(&stack, NULL);
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &sa, NULL);
+	confine();
+	asm volatile("int3");
+	_exit(3);
+}
+
+/* One NOP in the mode tells whether this kernel runs such code. */
+static unsigned int trial_mode;
+
+static bool trial(const struct native_state *left, struct native_case *c)
+{
+	if (left)
+		_exit(left->vector == INSN_EXC_BP ? 0 : 1);
+	memset(c, 0, sizeof(*c));
+	c->mode = trial_mode;
+	native_code[0] = 0x90;
+	native_code[1] = 0xcc;
+	c->in.rip = trial_mode == INSN_MODE_16 ? 0 : WINDOW;
+	c->in.gpr[INSN_RSP] = trial_mode == INSN_MODE_16 ? CODE_BYTES + 0x800 : DATA + 0x800;
+	return true;
+}
+
+static int run_child(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		child();
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return status;
+}
+
+int native_run(bool (*next)(const struct native_state *left, struct native_case *todo))
+{
+	static bool prepared;
+
+	fflush(stdout);
+	if (!prepared) {
+		if (!map_window()) {
+			printf("# cannot map the window: %s\n", strerror(errno));
+			return -1;
+		}
+		next_case = trial;
+		trial_mode = INSN_MODE_32;
+		native_has_32 = run_child() == 0;
+		trial_mode = INSN_MODE_16;
+		native_has_16 = set_ldt() && run_child() == 0;
+		prepared = true;
+	}
+	next_case = next;
+	return run_child();
+}
