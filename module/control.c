@@ -215,11 +215,11 @@ int ferry_set_xcr0(struct ferry_vcpu *vcpu, u64 val)
 {
 	if (!ferry_xcr0_valid(vcpu->vm, val))
 		return -EINVAL;
-	vcpu->xcr0 = val;
-	vcpu->seen_xcr0 |= val;
 	/* The CPU still holds the old value if this runs between two entries of one window. */
 	if (irqs_disabled())
 		ferry_xcr0_restore(vcpu);
+	vcpu->xcr0 = val;
+	vcpu->seen_xcr0 |= val;
 	set_bit(FERRY_REQ_EVENT, &vcpu->requests);
 	return 0;
 }

@@ -46,7 +46,11 @@ void ferry_cpuid(struct ferry_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx
 
 	cpu_answer(&t->policy, &t->index, leaf, subleaf, &out);
 	if (cpu_answer_is_dynamic(leaf)) {
-		struct cpu_dynamic dyn = {
+		struct cpu_dynamic dyn;
+
+		if (leaf == 0xd)
+			ferry_xcr0_sync(vcpu);
+		dyn = (struct cpu_dynamic){
 			.x2apic_id = ferry_lapic_id(vcpu),
 			.apic_enabled = ferry_lapic_base(vcpu) & BIT_ULL(11),
 			.osxsave = vcpu->cr4 & X86_CR4_OSXSAVE,

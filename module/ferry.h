@@ -321,6 +321,7 @@ void ferry_fpu_reset(struct ferry_vcpu *vcpu);
 void ferry_fpu_begin(struct ferry_vcpu *vcpu);
 void ferry_fpu_end(struct ferry_vcpu *vcpu);
 void ferry_xcr0_load(struct ferry_vcpu *vcpu); /* [irqsoff] */
+void ferry_xcr0_sync(struct ferry_vcpu *vcpu); /* [irqsoff] */
 void ferry_xcr0_restore(struct ferry_vcpu *vcpu); /* [irqsoff] */
 int ferry_fpu_get(struct ferry_vcpu *vcpu, struct ferry_state_fpu *out, u32 capacity);
 int ferry_fpu_set(struct ferry_vcpu *vcpu, const struct ferry_state_fpu *in, u32 length);

@@ -16,6 +16,7 @@
 #include <asm/fpu/api.h>
 #include <asm/msr.h>
 
+#include "control.h"
 #include "ferry.h"
 #include "host.h"
 #include "lib/cpu/xsave.h"
@@ -79,10 +80,32 @@ void ferry_xcr0_load(struct ferry_vcpu *vcpu)
 	vcpu->xcr0_loaded = true;
 }
 
+/**
+ * ferry_xcr0_sync() - learn what the guest made of XCR0
+ * @vcpu: the vCPU; irqs off
+ *
+ * XSETBV is intercepted, and vcpu->xcr0 is what the guest wrote. QEMU's TCG does not honour the
+ * intercept (APM 15.9, table 15-7 has it): there the register itself has to be asked. A value the
+ * policy does not allow is forgotten, and gone at the next entry.
+ */
+void ferry_xcr0_sync(struct ferry_vcpu *vcpu)
+{
+	u64 now;
+
+	if (!vcpu->xcr0_loaded)
+		return;
+	now = xgetbv0();
+	if (unlikely(now != vcpu->xcr0) && ferry_xcr0_valid(vcpu->vm, now)) {
+		vcpu->xcr0 = now;
+		vcpu->seen_xcr0 |= now;
+	}
+}
+
 void ferry_xcr0_restore(struct ferry_vcpu *vcpu)
 {
 	if (!vcpu->xcr0_loaded)
 		return;
+	ferry_xcr0_sync(vcpu);
 	vcpu->xcr0_loaded = false;
 	if (xgetbv0() != saved_host_xcr0)
 		xsetbv0(saved_host_xcr0);
