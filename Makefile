@@ -64,9 +64,9 @@ modules-all:
 # --- userspace --------------------------------------------------------------------------------
 
 WARN := -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Werror
-CPPFLAGS_ALL = -D_GNU_SOURCE -Iuapi -Imodule -MMD -MP $(CPPFLAGS)
+CPPFLAGS_ALL = -D_GNU_SOURCE -Iuapi -Imodule -I/usr/include/libxml2 -MMD -MP $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 -O2 -g $(WARN) $(CFLAGS)
-TOOL_LIBS := -ljson-c -lpthread
+TOOL_LIBS := -ljson-c -lxml2 -lpthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 lib-srcs := $(wildcard module/lib/*.c module/lib/*/*.c)
@@ -77,6 +77,10 @@ $(BUILD)/user/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(HOSTCC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Iuserspace -c -o $@ $<
+
+# The data files are carried in the program by .incbin, which the compiler's dependencies miss.
+$(BUILD)/user/userspace/cpu_data.o $(BUILD)/asan/userspace/cpu_data.o: \
+	$(wildcard userspace/data/* userspace/data/*/*)
 
 $(BUILD)/asan/%.o: %.c
 	@mkdir -p $(@D)

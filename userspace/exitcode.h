@@ -2,16 +2,17 @@
 /*
  * The exit codes of the tool: one list, printed by `ferry help` and documented in the README.
  *
- * Every failure is an even number, because a guest that writes v to the debug-exit port ends
- * `ferry run --debug-exit` with (v << 1) | 1, which is odd. So the two never meet. Numbers are
- * stable: they are added, never reused.
+ * Every failure of `ferry run` is an even number, because a guest that writes v to the debug-exit
+ * port ends `ferry run --debug-exit` with (v << 1) | 1, which is odd. So the two never meet. Numbers
+ * are stable: they are added, never reused.
  */
 #ifndef FERRY_EXITCODE_H
 #define FERRY_EXITCODE_H
 
 #define FERRY_EXIT_CODES(X) \
 	X(OK, 0, "ok", "done; for run, resume and receive: the guest powered itself off") \
-	X(USAGE, 2, "usage", "the command line is wrong") \
+	X(WARNINGS, 2, "warnings", "ferry cpu: yes, with warnings; or equal but for a difference") \
+	X(NO, 3, "no", "ferry cpu: no, this host cannot; or incompatible") \
 	X(SYSTEM, 4, "system", "a system call failed; the message names it") \
 	X(NO_VM, 6, "no-vm", "no VM of that name runs here") \
 	X(NAME_TAKEN, 8, "name-taken", "a VM of that name runs here already") \
@@ -28,7 +29,8 @@
 	X(TIMEOUT, 30, "timeout", "something did not happen in time") \
 	X(NETWORK, 32, "network", "the other host cannot be reached") \
 	X(BUSY, 34, "busy", "the VM is in another state or does something else now") \
-	X(CONSUMED, 36, "consumed", "the suspend file was resumed before")
+	X(CONSUMED, 36, "consumed", "the suspend file was resumed before") \
+	X(USAGE, 64, "usage", "the command line is wrong")
 
 enum ferry_exit_code {
 #define X(name, number, word, text) FERRY_X_##name = (number),

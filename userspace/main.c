@@ -21,6 +21,7 @@ static const struct command commands[] = {
 	{ "continue", cmd_continue, "let a paused or blocked VM go on" },
 	{ "stop", cmd_stop, "press a VM's power button, or end it at once" },
 	{ "nmi", cmd_nmi, "send a non-maskable interrupt to a VM" },
+	{ "cpu", cmd_cpu, "describe CPUs, compare them, make policies and check hosts" },
 	{ "info", cmd_info, "what this host and its module can do, and what is in the way" },
 };
 

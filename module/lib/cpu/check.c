@@ -419,6 +419,9 @@ static void check_vulns(const struct cpu_view *guest, const struct cpu_view *hos
 			if (v->needs == CPU_F_NONE || !cpu_view_has_capability(guest, v->needs) ||
 			    !cpu_vuln_lacks_microcode(host, i))
 				continue;
+			/* reported as the missing feature */
+			if (cpu_feature(v->needs)->pool == CPU_POOL_AND)
+				continue;
 			f.cause = CPU_CAUSE_MICROCODE;
 			f.detail = CPU_DETAIL_MICROCODE;
 		}

@@ -6,6 +6,7 @@
  * Owns: the rules for what is no feature bit. Locks: none.
  */
 #include "combine_pool.h"
+#include "derive.h"
 #include "vuln.h"
 #include "xsave.h"
 
@@ -66,6 +67,20 @@ static void combine_features(const struct cpu_pool *pool, struct cpu_set *all)
 		    cpu_words[w].index != 7 && !cpu_pool_leaf_equal(pool, cpu_words[w].index))
 			all->w[w] &= ~equal;
 	}
+}
+
+/*
+ * What depends on what the pool lost goes as well. ARCH_CAPABILITIES is lost without harm: it is
+ * made anew wherever one of the MSR's bits is shown.
+ */
+static void close_features(const struct cpu_pool *pool, struct cpu_set *all)
+{
+	bool had = cpu_set_has(all, CPU_F_ARCH_CAPABILITIES);
+
+	if (all->w[CPU_W_MSR_10A_LO] | all->w[CPU_W_MSR_10A_HI])
+		cpu_set_put(all, CPU_F_ARCH_CAPABILITIES, true);
+	cpu_set_close(all, &pool->s->before);
+	cpu_set_put(all, CPU_F_ARCH_CAPABILITIES, had);
 }
 
 /* Leaves that come with a feature as they are, or take it away when they differ. */
@@ -141,8 +156,11 @@ static void combine_spellings(const struct cpu_pool *pool, struct cpu_set *all,
 	}
 }
 
-/* RSBA wherever a member's returns may go astray; RRSBA while enhanced IBRS is shown. */
-static void combine_rsba(const struct cpu_pool *pool, struct cpu_set *all)
+/*
+ * RSBA wherever a member's returns may go astray; RRSBA while enhanced IBRS is shown. The bits may
+ * need an MSR that no member has, so they are settings here and become bits in cpu_effective().
+ */
+static u32 combine_rsba(const struct cpu_pool *pool, const struct cpu_set *all)
 {
 	bool suffers = false, told = false;
 	bool eibrs = cpu_set_has(all, CPU_F_IBRS_ALL);
@@ -163,36 +181,10 @@ static void combine_rsba(const struct cpu_pool *pool, struct cpu_set *all)
 		if (cpu_view_unknown(one, CPU_W_MSR_10A_LO))
 			suffers |= cpu_suffers_rsba(one);
 	}
-	cpu_set_put(all, CPU_F_RSBA, suffers);
-	cpu_set_put(all, CPU_F_RRSBA, told && eibrs);
+	return (suffers ? CPU_POLICY_RSBA : 0) | (told && eibrs ? CPU_POLICY_RRSBA : 0);
 }
 
 /* ------------------------------------------------------------------ XSAVE */
-
-/*
- * Which features need which components, and the other way round. A feature goes
- * with the state it cannot do without (@vital); supervisor state that only saves
- * the feature's registers goes alone.
- */
-static const struct {
-	u64 components;
-	u16 feature;
-	bool vital;
-} state_of[] = {
-	{ BIT_ULL(XSTATE_X87) | BIT_ULL(XSTATE_SSE), CPU_F_XSAVE, true },
-	{ BIT_ULL(XSTATE_AVX), CPU_F_AVX, true },
-	{ XSTATE_MPX, CPU_F_MPX, true },
-	{ XSTATE_AVX512, CPU_F_AVX512F, true },
-	{ BIT_ULL(XSTATE_PKRU), CPU_F_PKU, true },
-	{ XSTATE_AMX, CPU_F_AMX_TILE, true },
-	{ BIT_ULL(XSTATE_APX), CPU_F_APX, true },
-	{ BIT_ULL(XSTATE_LWP), CPU_F_LWP, true },
-	{ BIT_ULL(XSTATE_PT), CPU_F_INTEL_PT, false },
-	{ BIT_ULL(XSTATE_UINTR), CPU_F_UINTR, false },
-	{ BIT_ULL(XSTATE_LBR), CPU_F_ARCH_LBR, false },
-	{ BIT_ULL(XSTATE_PASID), CPU_F_ENQCMD, false },
-	{ BIT_ULL(XSTATE_HWP), CPU_F_HWP, false },
-};
 
 /* The components that every member has in the same place. */
 static u64 common_state(const struct cpu_pool *pool)
@@ -219,31 +211,15 @@ static u64 common_state(const struct cpu_pool *pool)
 	return cpu_xsave_close(common);
 }
 
+/* Does anyone tell where XSAVE puts registers? Lists of names do not. */
 static bool has_layout(const struct cpu_pool *pool)
 {
-	return !leaf_absent(pool, 0xd);
-}
+	u32 i;
 
-static void drop_without_state(struct cpu_set *all, u64 state)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(state_of); i++)
-		if (state_of[i].vital && (state & state_of[i].components) != state_of[i].components)
-			cpu_set_put(all, state_of[i].feature, false);
-}
-
-static u64 state_for(const struct cpu_set *all, u64 state)
-{
-	u64 wanted = 0;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(state_of); i++)
-		if (cpu_set_has(all, state_of[i].feature))
-			wanted |= state_of[i].components;
-	if (cpu_set_has(all, CPU_F_SHSTK) || cpu_set_has(all, CPU_F_IBT))
-		wanted |= XSTATE_CET;
-	return state & wanted;
+	for (i = 0; i < pool->n; i++)
+		if (cpu_policy_find(pool->m[i], 0xd, 0))
+			return true;
+	return false;
 }
 
 static int combine_xsave(const struct cpu_pool *pool, struct cpu_policy *out,
@@ -268,7 +244,7 @@ static int combine_xsave(const struct cpu_pool *pool, struct cpu_policy *out,
 	l = cpu_policy_find_mut(out, 0xd, 1);
 	if (l)
 		l->reg[CPU_EAX] = one;
-	state = state_for(all, state);
+	state = cpu_state_for(all, state);
 	return cpu_xsave_limit(out, state, cpu_set_has(all, CPU_F_XSAVES) ? state : 0);
 }
 
@@ -437,9 +413,6 @@ static void combine_settings(struct cpu_settings *all, const struct cpu_policy *
 		all->tsc_khz = 0;
 }
 
-/* AMD's copy of leaf 1 EDX at 0x80000001 EDX (APM vol. 3, E.4.2); Intel has zeros there. */
-#define AMD_MIRROR 0x0183f3ffu
-
 /**
  * cpu_combine() - the policy that all members of a pool can honour
  * @out: filled
@@ -460,7 +433,7 @@ enum cpu_combine_error cpu_combine(struct cpu_policy *out, const struct cpu_poli
 				   u32 n, const struct cpu_combine_options *opt,
 				   struct cpu_combine_scratch *scratch, u32 *culprit)
 {
-	const struct cpu_pool pool = { .m = members, .n = n, .s = scratch };
+	struct cpu_pool pool = { .m = members, .n = n, .s = scratch };
 	const struct cpu_policy *id, *caches;
 	const u32 zero[CPU_NR_REGS] = { 0 };
 	struct cpu_settings settings = { 0 };
@@ -487,12 +460,15 @@ enum cpu_combine_error cpu_combine(struct cpu_policy *out, const struct cpu_poli
 	memset(&scratch->base, 0, sizeof(scratch->base));
 	combine_features(&pool, all);
 	drop_unequal(&pool, all);
-	cpu_set_close(all, &scratch->before);
+	close_features(&pool, all);
 	state = common_state(&pool);
 	if (has_layout(&pool)) {
-		drop_without_state(all, state);
-		cpu_set_close(all, &scratch->before);
+		cpu_state_close(all, state);
+		close_features(&pool, all);
 	}
+
+	settings.flags |= combine_rsba(&pool, all);
+	pool.rsba = settings.flags & CPU_POLICY_RSBA;
 
 	/* The identity decides the spelling of capabilities, which decides mitigations. */
 	vulns = cpu_pool_vulns(&pool);
@@ -501,9 +477,8 @@ enum cpu_combine_error cpu_combine(struct cpu_policy *out, const struct cpu_poli
 	if (cpu_pool_mixed(&pool)) {
 		settings.flags |= CPU_POLICY_CROSS_VENDOR;
 		combine_spellings(&pool, all, vendor);
-		cpu_set_close(all, &scratch->before);
+		close_features(&pool, all);
 	}
-	combine_rsba(&pool, all);
 	settings.accepted |= cpu_pool_vulns_left(&pool, id, vulns);
 
 	ret = cpu_policy_set_settings(out, &settings);
@@ -525,7 +500,7 @@ enum cpu_combine_error cpu_combine(struct cpu_policy *out, const struct cpu_poli
 	if (ret)
 		return CPU_COMBINE_FULL;
 	if (cpu_vendor_is_amd_like(vendor))
-		cpu_pool_set_field(out, 0x80000001, CPU_EDX, AMD_MIRROR, all->w[CPU_W_1_EDX]);
+		cpu_pool_set_field(out, 0x80000001, CPU_EDX, CPU_AMD_MIRROR, all->w[CPU_W_1_EDX]);
 	put_limits(&pool, out);
 	return CPU_COMBINE_OK;
 }

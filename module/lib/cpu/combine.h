@@ -63,7 +63,5 @@ enum cpu_combine_error cpu_combine(struct cpu_policy *out, const struct cpu_poli
 void cpu_combine_cost(const struct cpu_policy *const *pool, u32 n, u32 member,
 		      const struct cpu_policy *baseline, struct cpu_set *lost,
 		      struct cpu_set *alone, struct cpu_combine_scratch *scratch);
-int cpu_policy_refeature(struct cpu_policy *p, const struct cpu_set *before,
-			 const struct cpu_set *after);
 
 #endif /* FERRY_LIB_CPU_COMBINE_H */

@@ -105,22 +105,38 @@ u32 cpu_pool_vulns(const struct cpu_pool *pool)
 u32 cpu_pool_vulns_left(const struct cpu_pool *pool, const struct cpu_policy *identity, u32 vulns)
 {
 	struct cpu_view *base = &pool->s->base;
+	bool rsba = cpu_view_has(base, CPU_F_RSBA);
+	u32 left;
 
 	base->vendor = identity ? cpu_policy_vendor(identity) : CPU_VENDOR_UNKNOWN;
 	base->sig = identity ? cpu_policy_signature(identity) : cpu_signature_of(0x600);
-	return cpu_vulns_left(base, vulns);
+	cpu_set_put(&base->set, CPU_F_RSBA, rsba || pool->rsba);
+	left = cpu_vulns_left(base, vulns);
+	cpu_set_put(&base->set, CPU_F_RSBA, rsba);
+	return left;
 }
 
+/* A definition without a vendor fits every vendor. */
+static bool any_vendor(const struct cpu_policy *p)
+{
+	return !cpu_policy_reg(p, 0, 0, CPU_EBX);
+}
+
+/* Members of more than one vendor? AMD and Hygon count as one. */
 bool cpu_pool_mixed(const struct cpu_pool *pool)
 {
-	bool amd = cpu_vendor_is_amd_like(cpu_policy_vendor(pool->m[0]));
+	const struct cpu_policy *first = NULL;
 	u32 i;
 
-	for (i = 1; i < pool->n; i++) {
-		enum cpu_vendor a = cpu_policy_vendor(pool->m[i]);
-		enum cpu_vendor b = cpu_policy_vendor(pool->m[0]);
+	for (i = 0; i < pool->n; i++) {
+		enum cpu_vendor a = cpu_policy_vendor(pool->m[i]), b;
 
-		if (a != b && !(amd && cpu_vendor_is_amd_like(a)))
+		if (any_vendor(pool->m[i]))
+			continue;
+		if (!first)
+			first = pool->m[i];
+		b = cpu_policy_vendor(first);
+		if (a != b && !(cpu_vendor_is_amd_like(a) && cpu_vendor_is_amd_like(b)))
 			return true;
 	}
 	return false;
@@ -141,6 +157,9 @@ const struct cpu_policy *cpu_pool_identity(const struct cpu_pool *pool,
 	for (i = 0; i < pool->n; i++) {
 		unsigned int left = count(cpu_pool_vulns_left(pool, pool->m[i], vulns));
 
+		/* Whoever has a vendor comes before those who have none. */
+		if (any_vendor(pool->m[i]))
+			left += 100;
 		if (!best || left < least || (left == least && member_cmp(pool->m[i], best) < 0)) {
 			best = pool->m[i];
 			least = left;

@@ -14,11 +14,13 @@
  * @m: the members
  * @n: how many
  * @s: scratch memory
+ * @rsba: the guest will be told of RSBA
  */
 struct cpu_pool {
 	const struct cpu_policy *const *m;
 	u32 n;
 	struct cpu_combine_scratch *s;
+	bool rsba;
 };
 
 const struct cpu_leaf *cpu_pool_leaf(const struct cpu_policy *p, u32 leaf, u32 *count);

@@ -8,12 +8,10 @@
  * Owns: the fields of leaves that are no feature bits. Locks: none.
  */
 #include "default.h"
+#include "derive.h"
 #include "view.h"
 #include "virt.h"
 #include "xsave.h"
-
-/* Bits of leaf 1 EDX that AMD repeats in leaf 0x80000001 EDX (APM vol. 3, E.4.2). */
-#define AMD_MIRROR_1_EDX 0x0183f3ffu
 
 /* Registers that are no feature words: which bits of them a guest is given. */
 static const struct {
@@ -116,6 +114,10 @@ static void choose_features(const struct cpu_policy *policy, struct cpu_effectiv
 		cpu_set_put(s, CPU_F_SEP, false);
 	}
 	cpu_set_close(s, &work->before);
+	if (settings.flags & CPU_POLICY_RSBA)
+		cpu_set_put(s, CPU_F_RSBA, true);
+	if (settings.flags & CPU_POLICY_RRSBA)
+		cpu_set_put(s, CPU_F_RRSBA, true);
 	for (i = 0; i < CPU_NR_WORDS; i++)
 		s->w[i] |= cpu_added.w[i];
 	cpu_set_put(s, CPU_F_ARCH_CAPABILITIES, s->w[CPU_W_MSR_10A_LO] || s->w[CPU_W_MSR_10A_HI]);
@@ -276,8 +278,8 @@ int cpu_effective(struct cpu_policy *out, const struct cpu_policy *policy,
 		return ret;
 	l = cpu_policy_find_mut(out, 0x80000001, 0);
 	if (l && amd)
-		l->reg[CPU_EDX] = (l->reg[CPU_EDX] & ~AMD_MIRROR_1_EDX) |
-				  (cpu_policy_reg(out, 1, 0, CPU_EDX) & AMD_MIRROR_1_EDX);
+		l->reg[CPU_EDX] = (l->reg[CPU_EDX] & ~CPU_AMD_MIRROR) |
+				  (cpu_policy_reg(out, 1, 0, CPU_EDX) & CPU_AMD_MIRROR);
 	put_limits(out);
 	return cpu_topology_set(out, &params->topology);
 }

@@ -82,8 +82,15 @@ struct cpu_msr {
 /* What becomes of SYSCALL and SYSENTER on a host of another vendor. */
 #define CPU_POLICY_SYSCALL_SHIFT 2
 #define CPU_POLICY_SYSCALL_MASK	 (3u << CPU_POLICY_SYSCALL_SHIFT)
+/*
+ * A guest must be told that returns may use other predictors (RSBA), or so under enhanced IBRS
+ * (RRSBA), because some host of its pool does that.
+ */
+#define CPU_POLICY_RSBA	 BIT(4)
+#define CPU_POLICY_RRSBA BIT(5)
 #define CPU_POLICY_FLAGS \
-	(u32)(CPU_POLICY_CROSS_VENDOR | CPU_POLICY_NESTED | CPU_POLICY_SYSCALL_MASK)
+	(u32)(CPU_POLICY_CROSS_VENDOR | CPU_POLICY_NESTED | CPU_POLICY_SYSCALL_MASK | \
+	      CPU_POLICY_RSBA | CPU_POLICY_RRSBA)
 
 enum cpu_syscall_mode {
 	CPU_SYSCALL_EMULATE, /* Ferry executes what the host's CPU refuses */

@@ -54,6 +54,10 @@ void cpu_view_init(struct cpu_view *v, const struct cpu_policy *p)
 		cpu_set_put(&v->set, CPU_F_SYSCALL, true);
 	v->sig = cpu_policy_signature(p);
 	v->settings = cpu_policy_settings(p);
+	if (v->settings.flags & CPU_POLICY_RSBA)
+		cpu_set_put(&v->set, CPU_F_RSBA, true);
+	if (v->settings.flags & CPU_POLICY_RRSBA)
+		cpu_set_put(&v->set, CPU_F_RRSBA, true);
 	v->max_basic = cpu_policy_max_leaf(p, CPU_LEAF_BASIC);
 	v->phys_bits = cpu_policy_phys_bits(p);
 	v->lin_bits = cpu_policy_lin_bits(p);

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading descriptions of CPUs: files, formats told apart, this machine. See cpu_input.h.
+ *
+ * Owns: nothing between calls. Locks: none.
+ */
+#include <cpuid.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cpu_input.h"
+#include "lib/cpu/read.h"
+
+const char *const cpu_feature_policy_names[CPU_NR_FEATURE_POLICIES] = {
+	[CPU_FORCE] = "force",	   [CPU_REQUIRE] = "require", [CPU_OPTIONAL] = "optional",
+	[CPU_DISABLE] = "disable", [CPU_FORBID] = "forbid",
+};
+
+bool cpu_parse_feature_policy(const char *word, enum cpu_feature_policy *how)
+{
+	unsigned int i;
+
+	for (i = 0; i < CPU_NR_FEATURE_POLICIES; i++)
+		if (!strcmp(word, cpu_feature_policy_names[i])) {
+			*how = i;
+			return true;
+		}
+	return false;
+}
+
+void cpu_host_set_feature(struct cpu_host *h, unsigned int nr, enum cpu_feature_policy how)
+{
+	unsigned int i;
+
+	for (i = 0; i < CPU_NR_FEATURE_POLICIES; i++)
+		cpu_set_put(&h->features[i], nr, i == how);
+}
+
+void cpu_host_note(struct cpu_host *h, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	if (h->nr_notes == CPU_HOST_MAX_NOTES)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) >= 0)
+		h->note[h->nr_notes++] = text;
+	va_end(ap);
+}
+
+void cpu_host_free(struct cpu_host *h)
+{
+	u32 i;
+
+	for (i = 0; i < h->nr_notes; i++)
+		free(h->note[i]);
+	free(h->cpu);
+	free(h->name);
+	memset(h, 0, sizeof(*h));
+}
+
+bool cpu_is_feature_msr(u32 index)
+{
+	unsigned int i;
+
+	for (i = 0; i < CPU_NR_WORDS; i++)
+		if (cpu_words[i].source == CPU_SOURCE_MSR && cpu_words[i].index == index)
+			return true;
+	return false;
+}
+
+/* ------------------------------------------------------------- logical CPUs */
+
+void cpu_policy_forget_ids(struct cpu_policy *p)
+{
+	struct cpu_leaf *l;
+	u32 i;
+
+	for (i = 0; i < p->nr_leaves; i++) {
+		l = &p->leaf[i];
+		switch (l->leaf) {
+		case 0x1:
+			l->reg[CPU_EBX] &= 0x00ffffff;
+			break;
+		case 0xb:
+		case 0x1f:
+		case 0x80000026:
+			l->reg[CPU_EDX] = 0;
+			break;
+		case 0x8000001e:
+			l->reg[CPU_EAX] = 0;
+			l->reg[CPU_EBX] &= ~0xffu;
+			l->reg[CPU_ECX] &= ~0xffu;
+			break;
+		}
+	}
+}
+
+/*
+ * A CPU answers for leaves above its highest with something else's values, and some programs write
+ * that down. Such entries say nothing.
+ */
+static void drop_out_of_range(struct cpu_policy *p)
+{
+	u32 i = 0;
+
+	if (!cpu_policy_find(p, 0, 0))
+		return;
+	while (i < p->nr_leaves) {
+		u32 leaf = p->leaf[i].leaf, range = leaf & 0xffff0000;
+
+		if (leaf == CPU_LEAF_SETTINGS || range == CPU_LEAF_HYPERVISOR ||
+		    (leaf <= cpu_policy_max_leaf(p, range) &&
+		     (range == CPU_LEAF_BASIC || range == CPU_LEAF_EXTENDED ||
+		      range == CPU_LEAF_CENTAUR)))
+			i++;
+		else
+			cpu_policy_del(p, leaf, p->leaf[i].subleaf);
+	}
+}
+
+int cpu_host_add(struct cpu_host *h, const struct cpu_policy *p, u32 number, struct error *err)
+{
+	struct cpu_policy *copy = xcalloc(1, sizeof(*copy));
+	u32 i;
+
+	*copy = *p;
+	cpu_policy_forget_ids(copy);
+	drop_out_of_range(copy);
+	if (++h->logical > CPU_HOST_MAX_CPUS) {
+		free(copy);
+		return fail(err, FERRY_X_BAD_FILE, "%s: more than %u logical CPUs", h->name,
+			    CPU_HOST_MAX_CPUS);
+	}
+	for (i = 0; i < h->nr; i++)
+		if (cpu_policy_equal(&h->cpu[i], copy))
+			break;
+	if (i == h->nr) {
+		if (h->nr == CPU_HOST_MAX_DISTINCT) {
+			free(copy);
+			return fail(err, FERRY_X_BAD_FILE, "%s: more than %u different CPUs",
+				    h->name, CPU_HOST_MAX_DISTINCT);
+		}
+		h->cpu = xrealloc(h->cpu, (h->nr + 1) * sizeof(*h->cpu));
+		h->cpu[h->nr] = *copy;
+		h->first[h->nr] = number;
+		h->count[h->nr] = 0;
+		h->nr++;
+	}
+	h->count[i]++;
+	free(copy);
+	return 0;
+}
+
+/* ------------------------------------------------------------- this machine */
+
+static void read_leaf(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
+{
+	__cpuid_count(leaf, subleaf, reg[0], reg[1], reg[2], reg[3]);
+}
+
+/* MSRs of one CPU, where this process may read them and the CPU has them. */
+static bool read_msrs(struct cpu_policy *p, int cpu)
+{
+	char path[64];
+	unsigned int i;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/cpu/%d/msr", cpu);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	for (i = 0; i < CPU_NR_WORDS; i++) {
+		unsigned int needs = cpu_word_needs(i);
+		u32 index = cpu_words[i].index;
+		u64 value;
+
+		if (cpu_words[i].source != CPU_SOURCE_MSR || cpu_policy_find_msr(p, index))
+			continue;
+		if (needs != CPU_F_NONE && !cpu_policy_has(p, needs))
+			continue;
+		if (pread(fd, &value, sizeof(value), index) == sizeof(value))
+			cpu_policy_add_msr(p, index, value);
+	}
+	close(fd);
+	return true;
+}
+
+static bool wants_msrs(const struct cpu_policy *p)
+{
+	return cpu_policy_has(p, CPU_F_ARCH_CAPABILITIES) ||
+	       cpu_policy_has(p, CPU_F_CORE_CAPABILITY) || cpu_policy_has(p, CPU_F_VMX);
+}
+
+int cpu_host_live(struct cpu_host *h, bool all_cpus, struct error *err)
+{
+	struct cpu_policy *p = xcalloc(1, sizeof(*p));
+	cpu_set_t old, one;
+	bool blind = false;
+	int ret = 0, cpu;
+
+	memset(h, 0, sizeof(*h));
+	h->name = xstrdup("this host");
+	h->format = "this host's CPUID";
+	if (sched_getaffinity(0, sizeof(old), &old)) {
+		free(p);
+		return fail_errno(err, FERRY_X_SYSTEM, "sched_getaffinity");
+	}
+	for (cpu = 0; cpu < CPU_SETSIZE && !ret; cpu++) {
+		if (!CPU_ISSET(cpu, &old))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one)) {
+			ret = fail_errno(err, FERRY_X_SYSTEM, "cannot run on CPU %d", cpu);
+			break;
+		}
+		if (cpu_policy_read(p, read_leaf)) {
+			ret = fail(err, FERRY_X_SYSTEM, "the CPUID of CPU %d does not fit a policy", cpu);
+			break;
+		}
+		if (!read_msrs(p, cpu))
+			blind |= wants_msrs(p);
+		ret = cpu_host_add(h, p, cpu, err);
+		if (!all_cpus)
+			break;
+	}
+	sched_setaffinity(0, sizeof(old), &old);
+	if (blind)
+		cpu_host_note(h, "feature MSRs could not be read (as root, with 'modprobe msr', they "
+				 "can); what they would tell is taken to be the worst");
+	free(p);
+	return ret;
+}
+
+/* ------------------------------------------------------------------- files */
+
+int cpu_host_parse(struct cpu_host *h, const char *name, const char *text, size_t len,
+		   struct error *err)
+{
+	size_t i = 0;
+	int ret;
+
+	memset(h, 0, sizeof(*h));
+	h->name = xstrdup(name);
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+		i = 3;
+	while (i < len && (text[i] == ' ' || text[i] == '\t' || text[i] == '\r' || text[i] == '\n'))
+		i++;
+	if (i == len)
+		ret = fail(err, FERRY_X_BAD_FILE, "%s: the file is empty", name);
+	else if (memchr(text, 0, len))
+		ret = fail(err, FERRY_X_BAD_FILE,
+			   "%s: not a text: there is a zero byte at offset %zu", name,
+			   (size_t)((const char *)memchr(text, 0, len) - text));
+	else if (text[i] == '<')
+		ret = cpu_parse_xml(h, text + i, len - i, err);
+	else if (text[i] == '{' || text[i] == '[' || text[i] == '|' || text[i] == '+' ||
+		 text[i] == '"')
+		ret = cpu_parse_json(h, text, len, err);
+	else
+		ret = cpu_parse_text(h, text, len, err);
+	if (ret)
+		cpu_host_free(h);
+	return ret;
+}
+
+/* "dir/dumps/x.cpuid" has its MSRs in "dir/msrs/x.msr"; any dump may have a ".msr" beside it. */
+static char *msr_path(const char *path, bool sibling)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	const char *dot = strrchr(base, '.');
+	int stem = dot ? (int)(dot - base) : (int)strlen(base);
+
+	if (!sibling)
+		return xasprintf("%.*s%.*s.msr", (int)(base - path), path, stem, base);
+	return xasprintf("%.*s../msrs/%.*s.msr", (int)(base - path), path, stem, base);
+}
+
+static int read_msr_file(struct cpu_host *h, const char *path, struct error *err)
+{
+	struct error ignored = { 0 };
+	int i, ret = 0;
+
+	for (i = 0; i < 2; i++) {
+		char *name = msr_path(path, i);
+		char *text = NULL;
+
+		if (!access(name, R_OK))
+			text = read_text(name, CPU_FILE_MAX, "MSRs", &ignored);
+		if (text) {
+			ret = cpu_parse_msrs(h, name, text, strlen(text), err);
+			if (!ret)
+				cpu_host_note(h, "feature MSRs read from %s", name);
+			i = 2;
+		}
+		free(text);
+		free(name);
+	}
+	return ret;
+}
+
+static char *read_stdin(size_t *len, struct error *err)
+{
+	char *text = NULL;
+	size_t used = 0, room = 0;
+	ssize_t n;
+
+	do {
+		if (room - used < 4096)
+			text = xrealloc(text, room += 65536);
+		n = read(STDIN_FILENO, text + used, room - used - 1);
+		if (n > 0)
+			used += n;
+		if (used > CPU_FILE_MAX) {
+			fail(err, FERRY_X_BAD_FILE, "standard input: larger than %u MiB",
+			     CPU_FILE_MAX >> 20);
+			free(text);
+			return NULL;
+		}
+	} while (n > 0);
+	if (n < 0) {
+		fail_errno(err, FERRY_X_SYSTEM, "standard input");
+		free(text);
+		return NULL;
+	}
+	text[used] = 0;
+	*len = used;
+	return text;
+}
+
+int cpu_host_read(struct cpu_host *h, const char *path, struct error *err)
+{
+	struct blob b = { 0 };
+	char *text;
+	size_t len;
+	int ret;
+
+	if (!strcmp(path, "@host"))
+		return cpu_host_live(h, true, err);
+	memset(h, 0, sizeof(*h));
+	if (!strcmp(path, "-")) {
+		text = read_stdin(&len, err);
+		if (!text)
+			return err->code;
+		ret = cpu_host_parse(h, "standard input", text, len, err);
+		free(text);
+		return ret;
+	}
+	ret = blob_map(&b, path, "CPU description", err);
+	if (ret)
+		return ret;
+	if (b.size > CPU_FILE_MAX)
+		ret = fail(err, FERRY_X_BAD_FILE, "%s: larger than %u MiB: no description of a CPU",
+			   path, CPU_FILE_MAX >> 20);
+	else
+		ret = cpu_host_parse(h, path, b.data, b.size, err);
+	blob_unmap(&b);
+	if (!ret && h->mode == CPU_MODE_DATA && !h->names_only) {
+		ret = read_msr_file(h, path, err);
+		if (ret)
+			cpu_host_free(h);
+	}
+	return ret;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Descriptions made into one CPU. Owns nothing, takes no lock.
+ */
+#ifndef FERRY_CPU_RESOLVE_H
+#define FERRY_CPU_RESOLVE_H
+
+#include "cpu_input.h"
+
+/* What every logical CPU of a host can do. */
+int cpu_resolve_host(struct cpu_policy *out, const struct cpu_host *host, struct error *err);
+/* The CPU that a policy stands for; @host may be NULL where the policy does not need one. */
+int cpu_resolve(struct cpu_policy *out, const struct cpu_host *policy, const struct cpu_host *host,
+		struct error *err);
+
+#endif /* FERRY_CPU_RESOLVE_H */
