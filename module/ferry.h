@@ -461,6 +461,8 @@ int ferry_migrate_confirm(struct ferry_vm *vm, struct ferry_migrate *args);
 int ferry_migrate_abort(struct ferry_vm *vm, struct ferry_migrate *args);
 int ferry_migrate_resolve(struct ferry_vm *vm, const struct ferry_migrate_resolve *args);
 int ferry_migrate_status(struct ferry_vm *vm, struct ferry_migrate_status *args);
+bool ferry_migrate_pinned(struct ferry_vm *vm); /* regions may not change */
+bool ferry_migrate_sending(struct ferry_vm *vm); /* nor vCPUs */
 void ferry_migrate_destroy(struct ferry_vm *vm);
 
 #endif /* FERRY_MODULE_H */

@@ -295,7 +295,7 @@ int ferry_memory_set(struct ferry_vm *vm, const struct ferry_memory *args)
 		return -EINVAL;
 	}
 	down_write(&mem->lock);
-	if (vm->dirty || vm->migration)
+	if (vm->dirty || ferry_migrate_pinned(vm))
 		ret = -EBUSY;
 	else if (args->flags & FERRY_MEM_REMOVE)
 		ret = region_remove(vm, args->region);

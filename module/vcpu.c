@@ -728,6 +728,10 @@ long ferry_vcpu_create(struct ferry_vm *vm, u32 id)
 	ret = -EEXIST;
 	if (vm->vcpus[id])
 		goto out;
+	/* A VM that is being sent has told how many it has; an incoming one is still being made. */
+	ret = -EBUSY;
+	if (ferry_migrate_sending(vm))
+		goto out;
 	ret = -ENODATA;
 	if (!vm->cpuid)
 		goto out;

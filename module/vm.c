@@ -310,7 +310,7 @@ MIGRATE_CALL(status)
 
 #define MIGRATE_FLAGS                                                                              \
 	(FERRY_MIGRATE_FILE | FERRY_MIGRATE_VERIFY | FERRY_MIGRATE_DRY_RUN |                       \
-	 FERRY_MIGRATE_ALLOW_WARNINGS)
+	 FERRY_MIGRATE_ALLOW_WARNINGS | FERRY_MIGRATE_MSR_IGNORE)
 #define MIGRATE(cmd, name)                                                                         \
 	FERRY_IOCTL(cmd, struct ferry_migrate, MIGRATE_FLAGS, FERRY_IOC_ALWAYS, name)
 

@@ -355,13 +355,6 @@ int ferry_migrate(int vm, unsigned long request, struct ferry_migrate *m, struct
 	saved = errno;
 	m->error[sizeof(m->error) - 1] = 0;
 	fail(err, migrate_code(saved), "%s", m->error[0] ? (char *)m->error : strerror(saved));
-	if (saved == EPROTO) {
-		size_t n = strlen(err->text);
-
-		snprintf(err->text + n, sizeof(err->text) - n,
-			 " (record of type %u at byte %llu of the stream)", m->error_record,
-			 (unsigned long long)m->error_offset);
-	}
 	errno = saved;
 	return err->code;
 }

@@ -244,7 +244,7 @@ static void bodies(void)
 	ok_eq(BODY(FERRY_REC_HELLO, hello, h.features, 1), -EPROTO, "... unknown feature");
 	ok_eq(BODY(FERRY_REC_HELLO, hello, h.page_size, 8192), -EPROTO, "... page size");
 	ok_eq(BODY(FERRY_REC_HELLO, hello, h.nr_vcpus, 65), -EPROTO, "... too many vCPUs");
-	ok_eq(BODY(FERRY_REC_HELLO, hello, h.reserved[1], 1), -EPROTO, "... reserved field");
+	ok_eq(BODY(FERRY_REC_HELLO, hello, h.reserved, 1), -EPROTO, "... reserved field");
 	ok_eq(BODY(FERRY_REC_HELLO, hello, h.host[60], 0x61616161), -EPROTO, "... endless name");
 
 	ok_eq(BODY(FERRY_REC_POLICY, policy, nr_cpuid, 0), -EPROTO, "POLICY without leaves");

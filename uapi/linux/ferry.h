@@ -537,14 +537,14 @@ struct ferry_state {
 /* ferry_migrate.phase, in and out; the order of a healthy move */
 #define FERRY_MIGRATE_IDLE 0
 #define FERRY_MIGRATE_ROUNDS 1 /* source: copying while the guest runs */
-#define FERRY_MIGRATE_FROZEN 2 /* source: vCPUs stopped, waiting for device blobs */
+#define FERRY_MIGRATE_FROZEN 2 /* source: vCPUs stopped; drain I/O, save device states */
 #define FERRY_MIGRATE_IN_DOUBT 3 /* source: fenced, COMMIT sent, RUNNING not heard */
 #define FERRY_MIGRATE_DONE 4 /* source: the other side runs; free this VM */
 #define FERRY_MIGRATE_ABORTED 5 /* both: nothing was handed over */
 #define FERRY_MIGRATE_DEFINED 6 /* destination: policy and map are set; create vCPUs */
 #define FERRY_MIGRATE_LOADED 7 /* destination: everything received; load the blobs */
-#define FERRY_MIGRATE_COMMITTED 8 /* destination: COMMIT heard; record RAN, then confirm */
-#define FERRY_MIGRATE_RUNNING 9 /* destination: confirmed; vCPUs may run */
+#define FERRY_MIGRATE_COMMITTED 8 /* destination: COMMIT heard, vCPUs may run; record RAN, confirm */
+#define FERRY_MIGRATE_RUNNING 9 /* destination: confirmed */
 
 /* ferry_migrate.flags */
 #define FERRY_MIGRATE_FILE (1U << 0) /* the descriptor is a file: one-way stream, no handover */
@@ -560,7 +560,7 @@ struct ferry_state {
  * @definition: user address of an opaque definition of the VM (the tool's JSON):
  *	SEND reads it; RECEIVE writes it when it returns DEFINED
  * @definition_length: bytes; RECEIVE: in capacity, out length
- * @blobs: user address of device blobs: FINISH reads them, ACCEPT has written them at LOADED
+ * @blobs: user address of device blobs: FINISH reads them; RECEIVE writes them when it returns LOADED
  * @blobs_length: bytes; RECEIVE: in capacity, out length
  * @bandwidth: bytes per second, 0 = unlimited
  * @blackout_us: budget the rounds converge to; 0 = the default of 300 ms
@@ -575,12 +575,21 @@ struct ferry_state {
  * @journal: identity of the destination's journal. RECEIVE reads it and sends it in HELLO; SEND
  *	has written it at FROZEN, FINISH on every return
  * @nonce: out; of the source's stream header. A query after IN_DOUBT names both
- * @error: out; text for a person, NUL-terminated
+ * @error: out; text for a person, NUL-terminated. ABORT reads it: the reason the peer is told
  *
  * Source:      SEND -> FROZEN, FINISH -> DONE | IN_DOUBT | ABORTED.
  * Destination: RECEIVE -> DEFINED, RECEIVE -> LOADED, ACCEPT -> COMMITTED, CONFIRM -> RUNNING.
- * ABORT ends it on either side before COMMIT was sent or heard; RESOLVE leaves IN_DOUBT with the
- * destination's answer. Output fields are written on failure too.
+ * From a file: RECEIVE -> DEFINED, RECEIVE -> LOADED, CONFIRM -> RUNNING.
+ *
+ * Between them userspace makes durable in its journal: MAY-RUN before the second RECEIVE, RAN before
+ * CONFIRM, ABORTED when ACCEPT failed; in a file the consumed mark before CONFIRM. A dry run returns
+ * from SEND with IDLE and from the first RECEIVE with ABORTED, both 0. A buffer that is too small
+ * makes RECEIVE return -ENOSPC with the length wanted: call again.
+ *
+ * ABORT ends it on either side before COMMIT was sent or heard; from another thread it makes the call
+ * that is under way return -ECANCELED. When ACCEPT failed, ABORT is what tells the source, after the
+ * journal knows. RESOLVE leaves IN_DOUBT with the destination's answer. Output fields are written on
+ * failure too. A signal that only stops and continues the thread does not cancel.
  *
  * Errors: -EINTR cancelled by a signal (before COMMIT only), -ETIMEDOUT, -EOPNOTSUPP policy refused
  * (findings), -EPROTO bad stream, -ECONNRESET, -ENOMEM, -EBUSY, -ECANCELED the peer gave up.

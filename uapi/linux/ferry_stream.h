@@ -168,6 +168,8 @@ struct ferry_stream_record {
  * @flags: FERRY_HELLO_*
  * @features: stream features in use; a bit the receiver does not know refuses the stream
  * @memory_bytes: sum of all regions
+ * @resident_bytes: what of it is in use at the source now, so that a destination without room for
+ *	it can say so at once
  * @nr_vcpus: vCPUs whose states will come
  * @page_size: 4096
  * @timeout_ms: the destination gives up this long after PREPARED without COMMIT; each side states
@@ -186,7 +188,8 @@ struct ferry_stream_hello {
 	__u32 page_size;
 	__u32 timeout_ms;
 	__u64 journal;
-	__u64 reserved[2];
+	__u64 resident_bytes;
+	__u64 reserved;
 	__u8 host[64];
 	__u8 build[32];
 };

@@ -151,7 +151,7 @@ static int check_hello(const struct ferry_stream_hello *h, size_t len, const cha
 		return bad(what, "the page size is not 4096");
 	if (h->nr_vcpus > FERRY_STREAM_MAX_VCPUS)
 		return bad(what, "more vCPUs than a VM may have");
-	if (h->reserved[0] | h->reserved[1])
+	if (h->reserved)
 		return bad(what, "reserved HELLO fields are not zero");
 	if (h->host[sizeof(h->host) - 1] | h->build[sizeof(h->build) - 1])
 		return bad(what, "a name in HELLO does not end");

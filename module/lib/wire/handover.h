@@ -81,8 +81,8 @@
 	X(SEND_OFFER)                                                                              \
 	X(START_LOG)                                                                               \
 	X(STOP_VCPUS)                                                                              \
-	X(STOP_LOG) /* and tell the other side, if it can be told */                               \
-	X(RESUME) /* let vCPUs run again, stop the log, tell the other side */                     \
+	X(GIVE_UP) /* stop the log, tell the other side if it can be told */                       \
+	X(RESUME) /* the same, and let vCPUs run again */                                          \
 	X(FENCE_THEN_COMMIT)                                                                       \
 	X(FENCE_AND_FREE)                                                                          \
 	X(KEEP) /* paused, memory kept */                                                          \

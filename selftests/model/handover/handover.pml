@@ -104,7 +104,7 @@ inline src_do() {
 	:: act == DO_SEND_OFFER -> tell(s2d, HELLO, 0)
 	:: act == DO_STOP_VCPUS -> src_vcpus = false
 	:: act == DO_FENCE_THEN_COMMIT -> fence = true; tell(s2d, COMMIT, src_nonce)
-	:: act == DO_STOP_LOG -> tell(s2d, CANCEL, 0); close()
+	:: act == DO_GIVE_UP -> tell(s2d, CANCEL, 0); close()
 	:: act == DO_RESUME -> src_vcpus = true; tell(s2d, CANCEL, 0); close()
 	:: act == DO_UNFENCE -> fence = false; src_vcpus = true; close()
 	:: act == DO_KEEP -> close()
@@ -345,7 +345,7 @@ inline src_do() {
 	:: act == DO_STOP_VCPUS -> src_vcpus = false
 	:: act == DO_FENCE_AND_FREE -> fence = true
 	:: act == DO_RESUME -> src_vcpus = true
-	:: act == DO_SEND_OFFER || act == DO_START_LOG || act == DO_STOP_LOG ||
+	:: act == DO_SEND_OFFER || act == DO_START_LOG || act == DO_GIVE_UP ||
 	   act == DO_NOTHING -> skip
 	:: else -> assert(false)
 	fi;
