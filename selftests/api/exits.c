@@ -401,6 +401,35 @@ static void test_forbidden(void)
 	ok_out(3, "WBINVD, INVD and INVLPG are passed over");
 }
 
+/* Sizes of the XSAVE area for XCR0 = 1, 3 and 7; XGETBV reads back what XSETBV wrote. */
+TINY_SNIPPET(xsave, 64,
+	     "mov $1, %eax; cpuid; shr $26, %ecx; and $1, %ecx; mov %ecx, %eax\n" OUT
+	     "mov %cr4, %rax; or $0x40000, %eax; mov %rax, %cr4\n"
+	     "mov $0xd, %eax; xor %ecx, %ecx; cpuid; mov %ebx, %eax\n" OUT
+	     "mov $7, %eax; xor %edx, %edx; xor %ecx, %ecx; xsetbv\n"
+	     "mov $0xd, %eax; xor %ecx, %ecx; cpuid; mov %ebx, %eax\n" OUT
+	     "xor %ecx, %ecx; xgetbv\n" OUT
+	     "mov $1, %eax; xor %edx, %edx; xor %ecx, %ecx; xsetbv; xgetbv\n" OUT
+	     "mov $2, %eax; xsetbv\n");
+
+static void test_xsave(void)
+{
+	uint32_t has, size;
+
+	TINY_LOAD(&t, TINY_64, xsave);
+	has = out_value("CPUID");
+	if (!has) {
+		skip("this CPU has none", "XSAVE");
+		return;
+	}
+	ok_out(576, "XCR0 is 1 at first: 576 bytes");
+	size = out_value("XSETBV");
+	ok(size >= 576 + 256, "CPUID sees the new XCR0: %u bytes", size);
+	ok_out(7, "XGETBV reads what XSETBV wrote");
+	ok_out(1, "and once more");
+	ok(tiny_run(&t) == TINY_TRAP && t.trap->vector == 13, "XCR0 without x87 is #GP");
+}
+
 /* ------------------------------------------------------------------------ memory */
 
 TINY_SNIPPET(touch, 64,
@@ -490,6 +519,7 @@ int main(void)
 	test_switched_state();
 	test_control();
 	test_forbidden();
+	test_xsave();
 	test_memory();
 	test_shutdown();
 	tiny_close(&t);
