@@ -164,7 +164,7 @@ $(lab-scripts:%=$(BUILD)/%): $(BUILD)/%: %
 $(BUILD)/selftests/guest/%.elf: selftests/guest/%.S
 	@mkdir -p $(@D)
 	@echo "  AS      $<"
-	@$(HOSTCC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -MMD -MP \
+	@$(HOSTCC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -MMD -MP \
 		-Wa,-I,selftests/guest -Iselftests/guest -Iuapi \
 		$(if $(wildcard $(<:.S=.lds)),-Wl$(comma)-T$(comma)$(<:.S=.lds),-Wl$(comma)-Ttext=0) -o $@ $<
 comma := ,
