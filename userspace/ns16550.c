@@ -3,12 +3,16 @@
  * NS16550A UART with FIFOs (National Semiconductor PC16550D data sheet).
  *
  * The line is infinitely fast: a byte written is gone at once, so the transmitter is always empty.
- * The far end is always ready. As on a PC, OUT2 gates the interrupt. Pure.
+ * The far end is always ready. As on a PC, OUT2 gates the interrupt. Input waits until the guest
+ * listens, by interrupt or by polling: what came before would be lost when its driver clears the
+ * FIFO. Pure.
  */
 #include "device.h"
 #include "ports.h"
 
 #define FIFO_SIZE 16
+/* That many looks at the line status without sending anything are somebody who waits for input. */
+#define LISTENING_POLLS 3
 
 #define REG_DATA 0 /* DLL with DLAB */
 #define REG_IER 1 /* DLM with DLAB */
@@ -66,6 +70,7 @@ struct ns16550 {
 	u16 divisor;
 	u8 overrun;
 	u8 thre_pending; /* THRE has happened and was not acknowledged */
+	u8 polls; /* looks at LSR since the last byte was sent, up to LISTENING_POLLS */
 	u8 rx_count;
 	u8 rx[FIFO_SIZE]; /* oldest first */
 	u8 line; /* level of the interrupt line */
@@ -81,6 +86,7 @@ static const struct dev_field fields[] = {
 	DEV_FIELD(struct ns16550, divisor, 0xffff),
 	DEV_FIELD(struct ns16550, overrun, 1),
 	DEV_FIELD(struct ns16550, thre_pending, 1),
+	DEV_FIELD(struct ns16550, polls, LISTENING_POLLS),
 	DEV_FIELD(struct ns16550, rx_count, FIFO_SIZE),
 	DEV_ARRAY(struct ns16550, rx, 0xff),
 };
@@ -193,6 +199,7 @@ static void uart_write(struct device *dev, u16 port, unsigned int width, u32 val
 		else
 			dev->env->transmit(dev->env->ctx, v);
 		u->thre_pending = 1;
+		u->polls = 0;
 		break;
 	case REG_IER:
 		if (u->lcr & LCR_DLAB) {
@@ -203,6 +210,8 @@ static void uart_write(struct device *dev, u16 port, unsigned int width, u32 val
 		if (v & ~u->ier & IER_THRE)
 			u->thre_pending = 1;
 		u->ier = v & 0x0f;
+		if (u->ier & IER_RX)
+			dev->env->receive_room(dev->env->ctx);
 		break;
 	case REG_IIR:
 		write_fcr(u, v);
@@ -249,6 +258,8 @@ static u32 uart_read(struct device *dev, u16 port, unsigned int width)
 	case REG_LSR:
 		v = LSR_THRE | LSR_TEMT | (u->rx_count ? LSR_DR : 0) | (u->overrun ? LSR_OE : 0);
 		u->overrun = 0;
+		if (u->polls < LISTENING_POLLS && ++u->polls == LISTENING_POLLS)
+			dev->env->receive_room(dev->env->ctx);
 		break;
 	case REG_MSR:
 		v = u->msr;
@@ -287,7 +298,9 @@ unsigned int ns16550_room(struct device *dev)
 {
 	struct ns16550 *u = to_uart(dev);
 
-	return u->mcr & MCR_LOOP ? 0 : fifo_size(u) - u->rx_count;
+	if (u->mcr & MCR_LOOP || (!(u->ier & IER_RX) && u->polls < LISTENING_POLLS))
+		return 0;
+	return fifo_size(u) - u->rx_count;
 }
 
 void ns16550_receive(struct device *dev, const u8 *data, unsigned int n)

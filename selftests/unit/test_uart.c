@@ -80,7 +80,23 @@ static void test_fifo(void)
 	int i, good = 1;
 
 	fresh();
-	ok_eq(ns16550_room(u), 1, "without FIFO there is room for one byte");
+	ok_eq(ns16550_room(u), 0, "nobody listens yet: input waits");
+	inb(u, LSR);
+	inb(u, LSR);
+	ok_eq(ns16550_room(u), 0, "two looks at the line may be for sending");
+	outb(u, DATA, 'x');
+	inb(u, LSR);
+	inb(u, LSR);
+	ok_eq(ns16550_room(u), 0, "sending begins the count again");
+	i = pc.rooms;
+	inb(u, LSR);
+	ok_eq(ns16550_room(u), 1, "three are polling: without FIFO there is room for one byte");
+	ok_eq(pc.rooms, i + 1, "and the console hears of it");
+	fresh();
+	outb(u, IER, 0x01);
+	ok(ns16550_room(u) == 1 && pc.rooms == 1, "the receive interrupt is listening too");
+	fresh();
+	outb(u, IER, 0x01);
 	outb(u, FCR, 0x81);
 	ok_eq(ns16550_room(u), 16, "with FIFO for sixteen");
 	outb(u, MCR, 0x08);
