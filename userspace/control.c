@@ -197,24 +197,29 @@ json_object *session_status(struct session *s)
 	return o;
 }
 
-/* Resident memory of this process without the guest's, from /proc. */
-static u64 own_memory(void)
+/*
+ * Resident memory of this process without the guest's, which is mapped here too: of every mapping
+ * but those, what nobody shares with us.
+ */
+static u64 own_memory(const struct vm *vm)
 {
-	FILE *f = fopen("/proc/self/status", "re");
-	u64 anon = 0, file = 0, kib;
-	char line[128];
+	FILE *f = fopen("/proc/self/smaps", "re");
+	unsigned long long start, v;
+	bool guest = false;
+	char line[512];
+	u64 kib = 0;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		unsigned long long v;
-
-		if (sscanf(line, "RssAnon: %llu kB", &v) == 1)
-			anon = v;
-		if (sscanf(line, "RssFile: %llu kB", &v) == 1)
-			file = v;
+		if (sscanf(line, "%llx-%llx ", &start, &v) == 2)
+			guest = start == (uintptr_t)vm->ram.low_hva ||
+				start == (uintptr_t)vm->ram.high_hva;
+		else if (!guest && sscanf(line, "Private_Clean: %llu kB", &v) == 1)
+			kib += v;
+		else if (!guest && sscanf(line, "Private_Dirty: %llu kB", &v) == 1)
+			kib += v;
 	}
 	if (f)
 		fclose(f);
-	kib = anon + file;
 	return kib << 10;
 }
 
@@ -261,7 +266,7 @@ static json_object *stat_counters(struct session *s, struct error *err)
 	json_object_object_add(o, "last_unclaimed_port", json_u64(vm->devices.last_unclaimed));
 	json_object_object_add(o, "console_dropped", json_u64(vm->console.dropped));
 	pthread_mutex_unlock(&vm->lock);
-	json_object_object_add(o, "tool_memory", json_u64(own_memory()));
+	json_object_object_add(o, "tool_memory", json_u64(own_memory(vm)));
 	return o;
 }
 
