@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The tool with a tiny Multiboot kernel (multiboot.S): what the loader hands over, each way a run
+# can end, the UART both ways, consoles. Takes seconds; needs no Debian guest.
+n=0
+check() { # check STATUS WANTED TEXT
+	n=$((n + 1))
+	if [ "$1" = "$2" ]; then
+		echo "ok $n - $3"
+	else
+		echo "not ok $n - $3"
+		echo "# got '$1', wanted '$2'"
+		cut -c1-200 /tmp/err /tmp/con 2>/dev/null | sed 's/^/# /'
+		echo
+	fi
+}
+has() { # has FILE WORDS TEXT
+	grep -q -- "$2" $1
+	check $? 0 "$3"
+}
+kernel=/tests/guest/multiboot.bin
+run() { # run LETTER [OPTIONS]
+	letter=$1
+	shift
+	timeout 20 ferry run --name mb --kernel $kernel --memory 4M --append "one two do:$letter" \
+		"$@" >/tmp/con 2>/tmp/err </dev/null
+	status=$?
+}
+
+# --- what it is handed
+echo "first module" >/tmp/mod1
+echo "second module" >/tmp/mod2
+run p --initrd "/tmp/mod1 with words" --module /tmp/mod2
+check $status 0 "S5 ends a run with 0"
+has /tmp/con "^multiboot: up" "the kernel runs"
+has /tmp/con "multiboot.bin one two do:p$" "its command line"
+has /tmp/con "^/tmp/mod1 with words=first module" "its first module"
+has /tmp/con "^/tmp/mod2=second module" "its second module"
+has /tmp/con "^memory KiB 3711$" "its memory map: 4 MiB less 385 KiB for tables and adapters"
+run m; has /tmp/con "^all ones" "empty addresses and ports read all ones"
+
+# --- ends
+run x --debug-exit; check $status 33 "--debug-exit: 0x10 becomes 33"
+run x --debug-exit=0x501 --no-reboot & sleep 3; ferry stop --force mb 2>/dev/null; wait
+check "$(ls /run/ferry)" "" "at another port nothing happens"
+run x & sleep 3; ferry list >/tmp/list; ferry stop --force mb 2>/dev/null; wait
+has /tmp/list "^mb *running" "without --debug-exit the port is nobody's"
+run t; check $status 22 "a triple fault ends a run with 22"
+has /tmp/err "triple fault" "... and says so"
+has /tmp/err "rip 0010:0000000000100" "... with the registers"
+run r --no-reboot; check $status 0 "reset by the keyboard controller"
+run c --no-reboot; check $status 0 "reset by port 0xcf9"
+run c & sleep 3; ferry list --json >/tmp/list; ferry stop --force mb 2>/dev/null; wait
+boots=$(sed 's/.*"boots":\([0-9]*\).*/\1/' /tmp/list)
+[ "$boots" -gt 3 ]; check $? 0 "without --no-reboot it starts again and again ($boots times)"
+
+# --- the console
+printf 'hello\nq' >/tmp/in
+timeout 20 ferry run --name mb --kernel $kernel --memory 4M --append do:e >/tmp/con 2>/tmp/err \
+	</tmp/in
+check $? 0 "typed bytes arrive by interrupt"
+has /tmp/con "^hello$" "... and come back"
+head -c 3000 /dev/zero | tr '\0' x >/tmp/in; echo q >>/tmp/in
+timeout 20 ferry run --name mb --kernel $kernel --memory 4M --append do:e >/tmp/con 2>/tmp/err \
+	</tmp/in
+check "$(tr -cd x </tmp/con | wc -c)" 3000 "3000 bytes at once: none is lost"
+
+ferry run --name mb --kernel $kernel --memory 4M --append do:e --console socket:/tmp/sock \
+	2>/tmp/err </dev/null &
+sleep 2
+test -S /tmp/sock; check $? 0 "a console on a socket"
+ferry stop --force mb; wait
+test -e /tmp/sock; check $? 1 "... is removed with the VM"
+ferry run --name mb --kernel $kernel --memory 4M --append do:e --console pty:/tmp/link \
+	2>/tmp/err </dev/null &
+sleep 2
+cat /tmp/link >/tmp/con &
+reader=$!
+printf 'over the pty\nq' >/tmp/link
+sleep 1
+wait %1 2>/dev/null
+kill $reader 2>/dev/null
+has /tmp/con "over the pty" "a console on a pseudo-terminal"
+test -e /tmp/link; check $? 1 "... whose link is removed"
+run p --console nowhere; check $status 2 "a console of no kind"
+run p --console none; check $status 0 "no console"
+check "$(cat /tmp/con)" "" "... prints nothing"
+run p --boot pvh; check $status 16 "--boot pvh with a Multiboot image"
+run p --boot multiboot; check $status 0 "--boot multiboot"
+check "$(ls /run/ferry)" "" "nothing is left behind"
+echo "1..$n"
