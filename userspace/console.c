@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -108,9 +109,23 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/* What nobody has read of a pty is lost when it closes: give a reader a moment. */
+static void drain_pty(struct console *c)
+{
+	int waits, unread;
+
+	for (waits = 0; waits < 20; waits++) {
+		if (ioctl(c->keep, FIONREAD, &unread) || !unread)
+			return;
+		poll(NULL, 0, 10);
+	}
+}
+
 void console_close(struct console *c)
 {
 	console_flush(c);
+	if (c->kind == CONSOLE_PTY && c->keep >= 0)
+		drain_pty(c);
 	console_cooked(c);
 	if (c->path && (c->kind == CONSOLE_PTY || c->kind == CONSOLE_SOCKET))
 		unlink(c->path);

@@ -11,8 +11,11 @@
 #include "ports.h"
 
 #define FIFO_SIZE 16
-/* That many looks at the line status without sending anything are somebody who waits for input. */
-#define LISTENING_POLLS 3
+/*
+ * That many looks at the line status without sending anything are somebody who waits for input; a
+ * driver that probes the chip needs fewer.
+ */
+#define LISTENING_POLLS 64
 
 #define REG_DATA 0 /* DLL with DLAB */
 #define REG_IER 1 /* DLM with DLAB */
@@ -156,6 +159,12 @@ static void push(struct ns16550 *u, u8 byte)
 	u->rx[u->rx_count++] = byte;
 }
 
+static bool listening(const struct ns16550 *u)
+{
+	/* Probing drivers switch interrupts on for a moment, but not through to the line. */
+	return (u->ier & IER_RX && u->mcr & MCR_OUT2) || u->polls == LISTENING_POLLS;
+}
+
 static u8 pop(struct ns16550 *u)
 {
 	u8 byte = u->rx[0];
@@ -177,7 +186,11 @@ static void clear_rx(struct ns16550 *u)
 
 static void write_fcr(struct ns16550 *u, u8 value)
 {
-	if ((u->fcr ^ value) & FCR_ENABLE || value & FCR_CLEAR_RX)
+	/*
+	 * By the data sheet switching FIFOs on drops a byte that waits as well. Linux does so after
+	 * it has asked for input, and on our fast line there is always a byte by then: keep it.
+	 */
+	if (u->fcr & ~value & FCR_ENABLE || value & FCR_CLEAR_RX)
 		clear_rx(u);
 	/* The other bits are taken only together with the enable bit. */
 	u->fcr = value & FCR_ENABLE ? value & (FCR_ENABLE | FCR_TRIGGER) : 0;
@@ -186,6 +199,7 @@ static void write_fcr(struct ns16550 *u, u8 value)
 static void uart_write(struct device *dev, u16 port, unsigned int width, u32 value)
 {
 	struct ns16550 *u = to_uart(dev);
+	bool listened = listening(u);
 	u8 v = value;
 
 	switch (port - PORT_COM1) {
@@ -210,8 +224,6 @@ static void uart_write(struct device *dev, u16 port, unsigned int width, u32 val
 		if (v & ~u->ier & IER_THRE)
 			u->thre_pending = 1;
 		u->ier = v & 0x0f;
-		if (u->ier & IER_RX)
-			dev->env->receive_room(dev->env->ctx);
 		break;
 	case REG_IIR:
 		write_fcr(u, v);
@@ -227,6 +239,8 @@ static void uart_write(struct device *dev, u16 port, unsigned int width, u32 val
 		u->scr = v;
 		break;
 	}
+	if (listening(u) && !listened)
+		dev->env->receive_room(dev->env->ctx);
 	update_line(u);
 }
 
@@ -298,9 +312,7 @@ unsigned int ns16550_room(struct device *dev)
 {
 	struct ns16550 *u = to_uart(dev);
 
-	if (u->mcr & MCR_LOOP || (!(u->ier & IER_RX) && u->polls < LISTENING_POLLS))
-		return 0;
-	return fifo_size(u) - u->rx_count;
+	return u->mcr & MCR_LOOP || !listening(u) ? 0 : fifo_size(u) - u->rx_count;
 }
 
 void ns16550_receive(struct device *dev, const u8 *data, unsigned int n)
