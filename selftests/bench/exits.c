@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ticks of the paths a guest takes through its hypervisor, under Ferry or KVM: `exits ferry`,
- * `exits kvm`. The same guest bytes run in both; the guest reads the TSC around a loop and leaves
+ * `exits kvm`, with one path's name after it for that alone. The same guest bytes run in both; the guest reads the TSC around a loop and leaves
  * the difference in memory. An empty loop is subtracted where there is one.
  *
  * Prints one line per row, "row NAME UNIT VALUE", for selftests/bench/run to put side by side.
@@ -93,7 +93,7 @@ static bool loop(const struct hv_ops *ops, const char *from, const char *to, int
 	return good;
 }
 
-static bool exits(const struct hv_ops *ops)
+static bool cpuid_exit(const struct hv_ops *ops)
 {
 	double base, value;
 
@@ -101,14 +101,22 @@ static bool exits(const struct hv_ops *ops)
 	    !loop(ops, cpuid_begin, cpuid_end, 0, &value))
 		return false;
 	row("cpuid-exit", "ticks", value - base);
-	if (!loop(ops, port_begin, port_end, COUNT, &value))
+	return true;
+}
+
+static bool port_exit(const struct hv_ops *ops)
+{
+	double base, value;
+
+	if (!loop(ops, empty_begin, empty_end, 0, &base) ||
+	    !loop(ops, port_begin, port_end, COUNT, &value))
 		return false;
 	row("port-exit-to-userspace", "ticks", value - base);
 	return true;
 }
 
 /* First touch by the guest of memory the host has, or has not, touched before. */
-static bool faults(const struct hv_ops *ops, bool present)
+static bool first_touch(const struct hv_ops *ops, bool present)
 {
 	const char *what = present ? "map-present-page" : "allocate-page";
 	char name[64];
@@ -154,16 +162,37 @@ static bool dirty_log(const struct hv_ops *ops)
 	return good;
 }
 
+static bool map_present(const struct hv_ops *ops)
+{
+	return first_touch(ops, true);
+}
+
+static bool allocate(const struct hv_ops *ops)
+{
+	return first_touch(ops, false);
+}
+
+static const struct {
+	const char *name;
+	bool (*measure)(const struct hv_ops *ops);
+} paths[] = {
+	{ "cpuid", cpuid_exit }, { "port", port_exit }, { "present", map_present },
+	{ "allocate", allocate }, { "dirty", dirty_log },
+};
+
 int main(int argc, char **argv)
 {
 	const struct hv_ops *ops = argc > 1 && !strcmp(argv[1], "kvm") ? &hv_kvm : &hv_ferry;
-	bool good;
+	bool good = true;
+	size_t i;
 
-	if (argc != 2 || (strcmp(argv[1], "kvm") && strcmp(argv[1], "ferry"))) {
-		fprintf(stderr, "usage: exits ferry|kvm\n");
+	if (argc < 2 || argc > 3 || (strcmp(argv[1], "kvm") && strcmp(argv[1], "ferry"))) {
+		fprintf(stderr, "usage: exits ferry|kvm [cpuid|port|present|allocate|dirty]\n");
 		return 2;
 	}
-	good = exits(ops) & faults(ops, true) & faults(ops, false) & dirty_log(ops);
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (argc == 2 || !strcmp(argv[2], paths[i].name))
+			good &= paths[i].measure(ops);
 	printf("%s 1 - %s was measured\n1..1\n", good ? "ok" : "not ok", ops->name);
 	return !good;
 }
