@@ -168,6 +168,7 @@ struct ferry_backend {
 	int (*get_msr)(struct ferry_vcpu *vcpu, u32 index, u64 *value); /* -ENOENT not held here */
 	int (*set_msr)(struct ferry_vcpu *vcpu, u32 index, u64 value);
 	int (*cpl)(struct ferry_vcpu *vcpu);
+	bool (*code64)(struct ferry_vcpu *vcpu); /* long mode and CS.L */
 	u32 (*get_shadow)(struct ferry_vcpu *vcpu); /* FERRY_EVENTS_SHADOW_* */
 	void (*set_shadow)(struct ferry_vcpu *vcpu, u32 shadow);
 	bool (*get_nmi_mask)(struct ferry_vcpu *vcpu);

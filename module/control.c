@@ -20,16 +20,6 @@
 #define DR7_FIXED_1 0x400ULL
 #define DR7_KNOWN 0xffff2bffULL
 
-bool ferry_code64(struct ferry_vcpu *vcpu)
-{
-	struct ferry_segment cs;
-
-	if (!(vcpu->efer & EFER_LMA))
-		return false;
-	ferry_backend->get_segment(vcpu, FERRY_SEG_CS, &cs);
-	return cs.attrib & FERRY_SEG_L;
-}
-
 /* ------------------------------------------------------------------ CR4, EFER */
 
 /* Each bit of CR4 belongs to a feature: without it in the policy the bit is reserved. */
@@ -148,7 +138,7 @@ int ferry_set_cr0(struct ferry_vcpu *vcpu, u64 val)
 	if (old & ~val & X86_CR0_PG) {
 		if (vcpu->cr4 & X86_CR4_PCIDE)
 			return -EINVAL;
-		if ((efer & EFER_LMA) && ferry_code64(vcpu))
+		if ((efer & EFER_LMA) && ferry_backend->code64(vcpu))
 			return -EINVAL;
 		efer &= ~EFER_LMA;
 	}

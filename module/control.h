@@ -9,7 +9,6 @@
 
 #include "ferry.h"
 
-bool ferry_code64(struct ferry_vcpu *vcpu);
 bool ferry_xcr0_valid(struct ferry_vm *vm, u64 xcr0);
 u64 ferry_cr4_allowed(struct ferry_vm *vm);
 u64 ferry_efer_allowed(struct ferry_vm *vm);

@@ -55,7 +55,7 @@ void ferry_cpuid(struct ferry_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx
 			.apic_enabled = ferry_lapic_base(vcpu) & BIT_ULL(11),
 			.osxsave = vcpu->cr4 & X86_CR4_OSXSAVE,
 			.pke = vcpu->cr4 & X86_CR4_PKE,
-			.code64 = leaf == 0x80000001 && ferry_code64(vcpu),
+			.code64 = leaf == 0x80000001 && ferry_backend->code64(vcpu),
 			.xcr0 = vcpu->xcr0,
 		};
 

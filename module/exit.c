@@ -39,7 +39,7 @@ bool ferry_skip_insn(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 		return false;
 	next = vcpu->rip + len;
 	/* EIP wraps at 4 GiB outside 64-bit mode; only there can a sum cross it from below. */
-	if (unlikely(next >> 32 && !(vcpu->rip >> 32)) && !ferry_code64(vcpu))
+	if (unlikely(next >> 32 && !(vcpu->rip >> 32)) && !ferry_backend->code64(vcpu))
 		next = (u32)next;
 	vcpu->rip = next;
 	ferry_backend->set_shadow(vcpu, 0);

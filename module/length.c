@@ -14,6 +14,7 @@
 
 #include "control.h"
 #include "ferry.h"
+#include "memory.h"
 
 #define ENTRY_PRESENT 1ULL
 #define ENTRY_LARGE BIT_ULL(7)
@@ -33,9 +34,10 @@ static const struct {
 };
 
 /* One entry or byte string in guest memory that is present, or NULL; inside an RCU section. */
-static const void *present(struct ferry_vm *vm, u64 gpa)
+static __always_inline const void *present(struct ferry_vm *vm, u64 gpa)
 {
-	struct page *page = ferry_memory_page(vm, gpa >> PAGE_SHIFT);
+	struct ferry_region *r = ferry_region_find(vm->mem, gpa >> PAGE_SHIFT);
+	struct page *page = r ? ferry_region_page(r, gpa >> PAGE_SHIFT) : NULL;
 
 	return page ? page_address(page) + offset_in_page(gpa) : NULL;
 }
@@ -78,7 +80,7 @@ u32 ferry_bare_length(struct ferry_vcpu *vcpu)
 	u32 length = bare[vcpu->exit.kind].length, i;
 	const u8 *code;
 
-	if (!length || offset_in_page(vcpu->rip) + length > PAGE_SIZE || !ferry_code64(vcpu))
+	if (!length || offset_in_page(vcpu->rip) + length > PAGE_SIZE || !ferry_backend->code64(vcpu))
 		return 0;
 	rcu_read_lock();
 	code = code_at(vcpu, vcpu->rip);

@@ -268,6 +268,11 @@ int svm_cpl(struct ferry_vcpu *vcpu)
 	return to_svm(vcpu)->vmcb->save.cpl;
 }
 
+bool svm_code64(struct ferry_vcpu *vcpu)
+{
+	return (vcpu->efer & EFER_LMA) && (to_svm(vcpu)->vmcb->save.cs.attrib & FERRY_SEG_L);
+}
+
 /* ------------------------------------------------------------------------- MSRs */
 
 /*

@@ -258,6 +258,7 @@ const struct ferry_backend svm_backend = {
 	.get_msr = svm_get_msr,
 	.set_msr = svm_set_msr,
 	.cpl = svm_cpl,
+	.code64 = svm_code64,
 	.get_shadow = svm_get_shadow,
 	.set_shadow = svm_set_shadow,
 	.get_nmi_mask = svm_get_nmi_mask,

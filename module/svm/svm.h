@@ -200,6 +200,7 @@ bool svm_valid_pat(u64 pat);
 int svm_get_msr(struct ferry_vcpu *vcpu, u32 index, u64 *value);
 int svm_set_msr(struct ferry_vcpu *vcpu, u32 index, u64 value);
 int svm_cpl(struct ferry_vcpu *vcpu);
+bool svm_code64(struct ferry_vcpu *vcpu);
 u32 svm_get_shadow(struct ferry_vcpu *vcpu);
 void svm_set_shadow(struct ferry_vcpu *vcpu, u32 shadow);
 void svm_update_control(struct ferry_vcpu *vcpu);
