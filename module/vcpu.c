@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <asm/processor-flags.h>
 #include <asm/smp.h>
 
 #include "ferry.h"
@@ -204,6 +205,26 @@ static void apply_payload(struct ferry_vcpu *vcpu, struct ferry_event_state *eve
 /* ----------------------------------------------------------- before each entry */
 
 /*
+ * An interrupt waits for the shadow of STI to end, and the next instruction is HLT: it would end as
+ * soon as it began, so it is over. That spares a window, and a guest's sleep where an emulator's
+ * VMRUN forgets the shadow (QEMU's does): there the interrupt would come before the HLT.
+ */
+static bool halt_is_over(struct ferry_vcpu *vcpu)
+{
+	const struct ferry_backend *hw = ferry_backend;
+	u8 op;
+
+	if (vcpu->injected.type || !(vcpu->rflags & X86_EFLAGS_IF) ||
+	    (vcpu->rflags & X86_EFLAGS_TF) || !hw->get_shadow(vcpu) || hw->cpl(vcpu))
+		return false;
+	if (ferry_insn_bytes(vcpu, &op, 1) != 1 || op != 0xf4)
+		return false;
+	vcpu->rip++;
+	hw->set_shadow(vcpu, 0);
+	return hw->can_inject(vcpu, FERRY_EVENT_EXTINT);
+}
+
+/*
  * Put at most one event into the entry, and ask for a window where something must wait.
  * Order: a delivery that was interrupted, then exceptions, NMI, interrupts (SDM 6.9).
  */
@@ -239,7 +260,8 @@ static void prepare_events(struct ferry_vcpu *vcpu)
 	}
 	vector = ferry_irq_peek(vcpu);
 	if (vector >= 0) {
-		if (!vcpu->injected.type && hw->can_inject(vcpu, FERRY_EVENT_EXTINT)) {
+		if ((!vcpu->injected.type && hw->can_inject(vcpu, FERRY_EVENT_EXTINT)) ||
+		    halt_is_over(vcpu)) {
 			vector = ferry_irq_ack(vcpu);
 			if (vector >= 0) {
 				vcpu->injected = (struct ferry_event_state){
