@@ -21,11 +21,21 @@ static struct cpu_policy host_policy; /* constant after ferry_host_init() */
 #define OWNED_VMX BIT(0)
 #define OWNED_SVM BIT(1)
 
+/* A vCPU of ours is loaded on this CPU, and the backend owns the hardware for it. */
+static DEFINE_PER_CPU(bool, loaded_here);
+
+void ferry_host_loaded(bool loaded)
+{
+	this_cpu_write(loaded_here, loaded);
+}
+
 static void ask_owner(void *info)
 {
 	unsigned long *owned = info;
 	u64 efer;
 
+	if (this_cpu_read(loaded_here))
+		return;
 	if (boot_cpu_has(X86_FEATURE_VMX) && (__read_cr4() & X86_CR4_VMXE))
 		set_bit(0, owned);
 	if (boot_cpu_has(X86_FEATURE_SVM)) {
@@ -38,8 +48,8 @@ static void ask_owner(void *info)
 /**
  * ferry_host_owned() - does another hypervisor own the hardware?
  *
- * Ferry sets CR4.VMXE and EFER.SVME only while a vCPU is loaded with preemption off, so a bit
- * found from a function call belongs to somebody else.
+ * Ferry sets CR4.VMXE and EFER.SVME only while a vCPU is loaded, so a bit found on a CPU without
+ * one belongs to somebody else.
  *
  * Return: 0, or -EBUSY after naming the owner in the kernel log.
  */

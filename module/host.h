@@ -10,6 +10,7 @@
 struct cpu_policy;
 
 int ferry_host_init(void);
+void ferry_host_loaded(bool loaded); /* on this CPU; irqs off */
 bool ferry_host_tsc_stable(void);
 u64 ferry_fpu_guest_xcr0(void);
 u64 ferry_host_xss(void);

@@ -22,6 +22,7 @@
 #include <asm/smp.h>
 
 #include "ferry.h"
+#include "host.h"
 #include "trace.h"
 
 #define X86_EXC_DB 1
@@ -331,6 +332,7 @@ static enum ferry_next run_section(struct ferry_vcpu *vcpu)
 		next = FERRY_TO_USER;
 		goto out_fpu;
 	}
+	ferry_host_loaded(true);
 	WRITE_ONCE(vcpu->cpu, cpu);
 	hw->load(vcpu, cpu);
 	if (vcpu->last_cpu != cpu)
@@ -385,6 +387,7 @@ static enum ferry_next run_section(struct ferry_vcpu *vcpu)
 	hw->put(vcpu);
 	WRITE_ONCE(vcpu->cpu, -1);
 	hw->cpu_disable();
+	ferry_host_loaded(false);
 out_fpu:
 	local_irq_enable();
 	ferry_fpu_end(vcpu);
