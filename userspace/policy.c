@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cpu_print.h"
+#include "cpu_resolve.h"
 #include "lib/cpu/default.h"
+#include "lib/cpu/explain.h"
 #include "lib/cpu/read.h"
 #include "libferry.h"
 #include "policy.h"
 
-#define POLICY_MAX_JSON (1U << 20)
 #define MAX_FINDINGS 256
 
 _Static_assert(sizeof(struct cpu_leaf) == sizeof(struct ferry_cpuid_entry), "one layout");
@@ -48,22 +50,53 @@ int policy_of_host(struct cpu_policy *host, struct error *err)
 	return 0;
 }
 
-int policy_default(struct cpu_policy *out, unsigned int vcpus, u64 module_caps, struct error *err)
+static void params_for(struct cpu_default_params *params, unsigned int vcpus, u64 module_caps)
 {
-	struct cpu_default_params params = {
+	*params = (struct cpu_default_params){
 		.topology = { .cores = vcpus, .threads = 1 },
 		.flags = CPU_DEFAULT_KVMCLOCK,
 	};
+	if (module_caps & FERRY_CAP_TSC_STABLE)
+		params->flags |= CPU_DEFAULT_KVMCLOCK_STABLE;
+}
+
+int policy_default(struct cpu_policy *out, unsigned int vcpus, u64 module_caps, struct error *err)
+{
 	struct cpu_policy *host = xcalloc(1, sizeof(*host));
+	struct cpu_default_params params;
 	int ret;
 
-	if (module_caps & FERRY_CAP_TSC_STABLE)
-		params.flags |= CPU_DEFAULT_KVMCLOCK_STABLE;
+	params_for(&params, vcpus, module_caps);
 	ret = policy_of_host(host, err);
 	if (!ret && cpu_policy_default(out, host, &params))
 		ret = fail(err, FERRY_X_POLICY,
 			   "no policy can be made from this host's CPU: 'ferry cpu dump' shows it");
 	free(host);
+	return ret;
+}
+
+int policy_effective(struct cpu_policy *p, unsigned int vcpus, u64 module_caps, struct error *err)
+{
+	struct cpu_effective_work *work;
+	struct cpu_default_params params;
+	struct cpu_policy *host, *out;
+	int ret;
+
+	if (cpu_policy_settings(p).flags & CPU_POLICY_EFFECTIVE)
+		return 0;
+	work = xcalloc(1, sizeof(*work));
+	host = xcalloc(2, sizeof(*host));
+	out = &host[1];
+	params_for(&params, vcpus, module_caps);
+	ret = policy_of_host(host, err);
+	if (!ret && cpu_effective(out, p, host, &params, work))
+		ret = fail(err, FERRY_X_POLICY,
+			   "the policy does not make a CPU for %u vCPUs: 'ferry cpu effective' shows "
+			   "what becomes of it", vcpus);
+	if (!ret)
+		*p = *out;
+	free(host);
+	free(work);
 	return ret;
 }
 
@@ -191,67 +224,77 @@ int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err)
 
 int policy_read(struct cpu_policy *p, const char *path, struct error *err)
 {
-	char *text = read_text(path, POLICY_MAX_JSON, "CPU policy", err);
-	json_object *o;
-	int ret;
+	struct cpu_host *policy = xcalloc(2, sizeof(*policy)), *host = &policy[1];
+	int ret = cpu_host_read(policy, path, err);
 
-	if (!text)
-		return err->code;
-	o = json_tokener_parse(text);
-	free(text);
-	if (!o)
-		return fail(err, FERRY_X_BAD_FILE, "the CPU policy %s is not JSON", path);
-	ret = policy_from_json(p, o, err);
-	json_object_put(o);
+	if (!ret && (policy->mode == CPU_MODE_HOST_MODEL || policy->mode == CPU_MODE_PASSTHROUGH))
+		ret = cpu_host_live(host, true, err);
+	if (!ret)
+		ret = cpu_resolve(p, policy, host->nr ? host : NULL, err);
+	cpu_host_free(policy);
+	cpu_host_free(host);
+	free(policy);
 	return ret;
 }
 
 /* ------------------------------------------------------------------- module */
 
-json_object *policy_findings_json(const struct ferry_finding *f, u32 nr)
+/* The module's findings as the library knows them. */
+static void to_list(const struct ferry_finding *f, u32 nr, struct cpu_findings *list)
 {
-	json_object *list = json_object_new_array();
 	u32 i;
 
-	for (i = 0; i < nr; i++, f++) {
-		json_object *o = json_object_new_object();
+	cpu_findings_init(list);
+	for (i = 0; i < nr; i++) {
+		const struct cpu_finding x = {
+			.leaf = f[i].leaf,
+			.subleaf = f[i].subleaf,
+			.reg = f[i].reg,
+			.bit = f[i].bit,
+			.severity = f[i].severity,
+			.cause = f[i].cause,
+			.detail = f[i].detail,
+			.guest = f[i].guest,
+			.host = f[i].host,
+		};
 
-		json_object_object_add(o, "severity",
-				       json_object_new_string(f->severity == FERRY_FINDING_REFUSE ?
-							      "refuse" : "warning"));
-		if (f->reg == FERRY_REG_MSR) {
-			json_object_object_add(o, "msr", hex(f->leaf));
-		} else {
-			json_object_object_add(o, "leaf", hex(f->leaf));
-			json_object_object_add(o, "subleaf", hex(f->subleaf));
-			if (f->reg < CPU_NR_REGS)
-				json_object_object_add(o, "register",
-						       json_object_new_string(reg_names[f->reg]));
-		}
-		if (f->bit != 0xff)
-			json_object_object_add(o, "bit", json_object_new_int(f->bit));
-		json_object_object_add(o, "cause", json_object_new_int(f->cause));
-		json_object_object_add(o, "guest", hex(f->guest));
-		json_object_object_add(o, "host", hex(f->host));
-		json_object_array_add(list, o);
+		cpu_findings_add(list, &x);
 	}
-	return list;
+}
+
+json_object *policy_findings_json(const struct ferry_finding *f, u32 nr)
+{
+	struct cpu_findings *list = xcalloc(1, sizeof(*list));
+	json_object *o;
+
+	to_list(f, nr, list);
+	o = cpu_findings_json(list);
+	free(list);
+	return o;
 }
 
 static int finding_text(const struct ferry_finding *f, char *out, size_t room)
 {
-	char where[48], bit[16] = "";
+	const struct cpu_finding x = {
+		.leaf = f->leaf,
+		.subleaf = f->subleaf,
+		.reg = f->reg,
+		.bit = f->bit,
+		.severity = f->severity,
+		.cause = f->cause,
+		.detail = f->detail,
+		.guest = f->guest,
+		.host = f->host,
+	};
+	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
+	int n;
 
-	if (f->reg == FERRY_REG_MSR)
-		snprintf(where, sizeof(where), "MSR %#x", f->leaf);
-	else
-		snprintf(where, sizeof(where), "CPUID %#x.%u %s", f->leaf, f->subleaf,
-			 f->reg < CPU_NR_REGS ? reg_names[f->reg] : "?");
-	if (f->bit != 0xff)
-		snprintf(bit, sizeof(bit), "[%u]", f->bit);
-	return snprintf(out, room, "\n  %s%s%s: the guest was promised %#llx, this host has %#llx",
-			f->severity == FERRY_FINDING_WARNING ? "(warning) " : "", where, bit,
-			(unsigned long long)f->guest, (unsigned long long)f->host);
+	cpu_explain(&x, e);
+	n = snprintf(out, room, "\n  %s%s: %s. %s %s",
+		     f->severity == FERRY_FINDING_WARNING ? "(warning) " : "", e->subject, e->what,
+		     e->why, e->fix);
+	free(e);
+	return n;
 }
 
 void policy_findings(const struct ferry_finding *f, u32 nr, struct error *err)
@@ -263,10 +306,10 @@ void policy_findings(const struct ferry_finding *f, u32 nr, struct error *err)
 		err->detail = json_object_new_object();
 	json_object_object_add(err->detail, "findings", policy_findings_json(f, nr));
 	for (i = 0; i < nr; i++) {
-		char line[200];
+		char line[1200];
 		int len = finding_text(&f[i], line, sizeof(line));
 
-		if (n + len + 32 > sizeof(err->text)) {
+		if (len >= (int)sizeof(line) || n + len + 32 > sizeof(err->text)) {
 			snprintf(err->text + n, sizeof(err->text) - n, "\n  ... and %u more",
 				 nr - i);
 			return;

@@ -15,8 +15,11 @@
 int policy_of_host(struct cpu_policy *host, struct error *err);
 /* The policy of a VM that was given none. */
 int policy_default(struct cpu_policy *out, unsigned int vcpus, u64 module_caps, struct error *err);
+/* What a VM of this shape is shown of a policy; one that is in force already stays as it is. */
+int policy_effective(struct cpu_policy *p, unsigned int vcpus, u64 module_caps, struct error *err);
 json_object *policy_to_json(const struct cpu_policy *p);
 int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err);
+/* Any description of a CPU; modes that mean the host's CPU mean this host's. */
 int policy_read(struct cpu_policy *p, const char *path, struct error *err);
 /* Hand it to the module; a refusal lists every reason in err->detail and in the text. */
 int policy_install(int vm, const struct cpu_policy *p, struct error *err);

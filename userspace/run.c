@@ -92,14 +92,16 @@ static int write_definition(struct vmdef *def, const char *path, struct error *e
 	char *text;
 	int fd, ret;
 
+	if (!ferry_open(&fd, &info, &ignored))
+		close(fd);
 	if (!def->policy) {
-		if (!ferry_open(&fd, &info, &ignored))
-			close(fd);
 		def->policy = xcalloc(1, sizeof(*def->policy));
 		ret = policy_default(def->policy, def->vcpus, info.caps, err);
-		if (ret)
-			return ret;
+	} else {
+		ret = policy_effective(def->policy, def->vcpus, info.caps, err);
 	}
+	if (ret)
+		return ret;
 	o = vmdef_to_json(def);
 	text = xasprintf("%s\n", json_object_to_json_string_ext(o,
 			 JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -23,7 +23,7 @@
  */
 struct error {
 	int code;
-	char text[1000];
+	char text[6000];
 	json_object *detail;
 };
 

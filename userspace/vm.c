@@ -225,6 +225,7 @@ void vm_create_devices(struct vm *vm)
 	mc146818_set_memory(devices_find(&vm->devices, &mc146818_ops), vm->ram.low, vm->ram.high);
 }
 
+/* vm->def keeps what the guest is shown in the end: that is what moves with it. */
 static int set_policy(struct vm *vm, struct error *err)
 {
 	int ret;
@@ -232,10 +233,10 @@ static int set_policy(struct vm *vm, struct error *err)
 	if (!vm->def->policy) {
 		vm->def->policy = xcalloc(1, sizeof(*vm->def->policy));
 		ret = policy_default(vm->def->policy, vm->def->vcpus, vm->info.caps, err);
-		if (ret)
-			return ret;
+	} else {
+		ret = policy_effective(vm->def->policy, vm->def->vcpus, vm->info.caps, err);
 	}
-	return policy_install(vm->fd, vm->def->policy, err);
+	return ret ? ret : policy_install(vm->fd, vm->def->policy, err);
 }
 
 static int open_vm(struct vm *vm, u32 flags, const char *name, const u8 uuid[16], u64 generation,

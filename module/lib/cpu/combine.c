@@ -50,8 +50,12 @@ static void combine_features(const struct cpu_pool *pool, struct cpu_set *all)
 	for (i = 0; i < pool->n; i++) {
 		cpu_view_init(one, pool->m[i]);
 		for (w = 0; w < CPU_NR_WORDS; w++) {
-			any->w[w] |= one->set.w[w];
-			all->w[w] &= one->set.w[w];
+			/* RSBA as the CPU has it, without what a policy's settings say. */
+			u32 table = cpu_rule_bits[CPU_POOL_TABLE][w];
+			u32 has = (one->set.w[w] & ~table) | (one->raw[w] & table);
+
+			any->w[w] |= has;
+			all->w[w] &= has;
 		}
 	}
 	for (w = 0; w < CPU_NR_WORDS; w++) {
@@ -401,7 +405,8 @@ static void combine_settings(struct cpu_settings *all, const struct cpu_policy *
 {
 	struct cpu_settings s = cpu_policy_settings(member);
 
-	all->flags |= s.flags;
+	/* A baseline is silicon only, whoever its members are. */
+	all->flags |= s.flags & ~(u32)CPU_POLICY_EFFECTIVE;
 	all->accepted |= s.accepted;
 	if (first) {
 		all->syscall = s.syscall;

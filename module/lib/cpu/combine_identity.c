@@ -192,16 +192,15 @@ int cpu_pool_put_identity(struct cpu_policy *out, const struct cpu_policy *id)
 	cpu_pool_set_field(out, 1, CPU_EAX, ~0u, sig);
 	if (id)
 		cpu_pool_set_field(out, 1, CPU_EBX, 0xff, cpu_policy_reg(id, 1, 0, CPU_EBX));
-	/* AMD repeats vendor and signature in the extended range. */
-	if (!id || cpu_vendor_is_amd_like(cpu_policy_vendor(id))) {
-		for (i = 1; i < CPU_NR_REGS; i++)
-			cpu_pool_set_field(out, 0x80000000, i, ~0u, vendor[i]);
-		cpu_pool_set_field(out, 0x80000001, CPU_EAX, ~0u,
-				   id ? cpu_policy_reg(id, 0x80000001, 0, CPU_EAX) : sig);
-		if (id)
-			cpu_pool_set_field(out, 0x80000001, CPU_EBX, ~0u,
-					   cpu_policy_reg(id, 0x80000001, 0, CPU_EBX));
-	}
+	/* AMD repeats vendor and signature in the extended range; Intel has zeros there. */
+	for (i = 1; i < CPU_NR_REGS; i++)
+		cpu_pool_set_field(out, 0x80000000, i, ~0u,
+				   id ? cpu_policy_reg(id, 0x80000000, 0, i) : vendor[i]);
+	cpu_pool_set_field(out, 0x80000001, CPU_EAX, ~0u,
+			   id ? cpu_policy_reg(id, 0x80000001, 0, CPU_EAX) : sig);
+	if (id)
+		cpu_pool_set_field(out, 0x80000001, CPU_EBX, ~0u,
+				   cpu_policy_reg(id, 0x80000001, 0, CPU_EBX));
 	for (i = 0; i < 3; i++) {
 		u32 reg[CPU_NR_REGS];
 

@@ -253,6 +253,7 @@ int cpu_effective(struct cpu_policy *out, const struct cpu_policy *policy,
 {
 	bool amd = cpu_vendor_is_amd_like(cpu_policy_vendor(policy));
 	const u32 zero[CPU_NR_REGS] = { 0 };
+	struct cpu_settings settings;
 	struct cpu_leaf *l;
 	int ret;
 
@@ -272,6 +273,10 @@ int cpu_effective(struct cpu_policy *out, const struct cpu_policy *policy,
 		ret = cpu_policy_set(out, 7, 0, zero);
 	if (!ret && cpu_set_has(&work->after, CPU_F_TOPOEXT))
 		ret = cpu_policy_set(out, 0x8000001e, 0, zero);
+	settings = cpu_policy_settings(out);
+	settings.flags |= CPU_POLICY_EFFECTIVE;
+	if (!ret)
+		ret = cpu_policy_set_settings(out, &settings);
 	if (!ret)
 		ret = add_kvmclock(out, params->flags);
 	if (ret)

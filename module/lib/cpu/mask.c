@@ -360,12 +360,16 @@ int cpu_mask_apply(struct cpu_policy *p, const struct cpu_mask *final, struct cp
 			add_finding(list, w, __ffs(b), CPU_DETAIL_FORBIDDEN, v, hw);
 		if (v == hw)
 			continue;
+		/* Features are given at the end, when it is known which of them went. */
 		reg[w->reg] = v;
 		for (b = 0; b < CPU_NR_WORDS; b++)
 			if (cpu_words[b].source == CPU_SOURCE_CPUID &&
 			    cpu_words[b].index == w->leaf && cpu_words[b].sub == w->subleaf &&
-			    cpu_words[b].reg == w->reg)
+			    cpu_words[b].reg == w->reg) {
 				after.w[b] = v & cpu_words[b].defined;
+				reg[w->reg] =
+					(v & ~cpu_words[b].defined) | (hw & cpu_words[b].defined);
+			}
 		ret = cpu_policy_set(p, w->leaf, w->subleaf, reg);
 		if (ret)
 			return ret;

@@ -88,9 +88,11 @@ struct cpu_msr {
  */
 #define CPU_POLICY_RSBA	 BIT(4)
 #define CPU_POLICY_RRSBA BIT(5)
+/* What Ferry virtualises and emulates has been applied: shown to a guest as it is. */
+#define CPU_POLICY_EFFECTIVE BIT(6)
 #define CPU_POLICY_FLAGS \
 	(u32)(CPU_POLICY_CROSS_VENDOR | CPU_POLICY_NESTED | CPU_POLICY_SYSCALL_MASK | \
-	      CPU_POLICY_RSBA | CPU_POLICY_RRSBA)
+	      CPU_POLICY_RSBA | CPU_POLICY_RRSBA | CPU_POLICY_EFFECTIVE)
 
 enum cpu_syscall_mode {
 	CPU_SYSCALL_EMULATE, /* Ferry executes what the host's CPU refuses */

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * lib/cpu: can this host take this guest? Each kind of reason, alone; and what it says in words.
+ */
+#include "cpu_help.h"
+#include "lib/cpu/default.h"
+#include "lib/cpu/explain.h"
+#include "lib/cpu/vuln.h"
+#include "tap.h"
+
+static struct cpu_policy a, b, c;
+static struct cpu_check_work work;
+
+static void features(void)
+{
+	const struct cpu_finding *f;
+	struct cpu_set warn = { 0 };
+	struct cpu_gates gates = { 0 };
+	struct cpu_check_options opt = { 0 };
+	static struct cpu_view g, h;
+
+	make_cpu(&a, "Intel", 6, 0x2d, 7, 46, SNB);
+	make_cpu(&b, "Intel", 6, 0x2d, 7, 46, SNB);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "a CPU takes its own guest");
+	ok_eq(judged.total, 0, "... without a word");
+
+	edit_cpu(&b, "", "monitor");
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "a missing feature refuses");
+	f = found(CPU_F_MONITOR);
+	ok(f && judged.total == 1, "it is the only reason");
+	ok(f->leaf == 1 && f->reg == CPU_ECX && f->bit == 3 && f->cause == CPU_CAUSE_FIRMWARE,
+	   "MONITOR is at leaf 1 ECX bit 3, and firmware has it");
+	ok((f->guest >> 3 & 1) == 1 && (f->host >> 3 & 1) == 0, "both values are there");
+	ok_eq(judge_cpu(&b, &a, 0), CPU_CHECK_OK, "the other way there is nothing missing");
+
+	edit_cpu(&b, "", "avx xsave aes popcnt");
+	judge_cpu(&a, &b, 0);
+	ok(found(CPU_F_AVX) && found(CPU_F_XSAVE) && found(CPU_F_AES) && found(CPU_F_POPCNT) &&
+		   found(CPU_F_MONITOR),
+	   "all reasons at once");
+	ok_eq(found(CPU_F_POPCNT)->cause, CPU_CAUSE_SILICON, "POPCNT is silicon");
+	ok_eq(found(CPU_F_AES)->cause, CPU_CAUSE_FIRMWARE, "AES beside PCLMULQDQ is firmware");
+
+	make_cpu(&b, "Intel", 6, 0x2d, 7, 46, SNB);
+	edit_cpu(&b, "", "x2apic tsc-deadline");
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "what Ferry emulates is never missing");
+	edit_cpu(&b, "", "ht");
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "topology is the VM's own");
+	edit_cpu(&b, "", "apic");
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "a dynamic bit is not compared");
+
+	/* the guest never set CR4.PCIDE and never enabled AVX */
+	make_cpu(&b, "Intel", 6, 0x2d, 7, 46, SNB);
+	edit_cpu(&b, "", "pcid popcnt");
+	cpu_view_init(&g, &a);
+	cpu_view_init(&h, &b);
+	opt.gates = &gates;
+	cpu_check(&g, &h, &opt, &judged);
+	ok_eq(found(CPU_F_PCID)->severity, CPU_WARNING, "never enabled: a warning");
+	ok_eq(found(CPU_F_POPCNT)->severity, CPU_REFUSE, "without a gate it cannot be known");
+	gates.cr4 = 1 << 17;
+	cpu_check(&g, &h, &opt, &judged);
+	ok_eq(found(CPU_F_PCID)->severity, CPU_REFUSE, "enabled: a refusal");
+	opt.gates = NULL;
+	opt.warn = &warn;
+	cpu_set_put(&warn, CPU_F_PCID, true);
+	cpu_set_put(&warn, CPU_F_POPCNT, true);
+	ok_eq(cpu_check(&g, &h, &opt, &judged), CPU_CHECK_WARN, "warnings by name");
+
+	/* SYSCALL in a dump taken by a 32-bit program */
+	make_cpu(&b, "Intel", 6, 0x2d, 7, 46, SNB);
+	edit_cpu(&b, "", "syscall");
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "long mode implies SYSCALL");
+	cpu_policy_del_leaf(&b, 7);
+	edit_cpu(&a, "fsgsbase", "");
+	judge_cpu(&a, &b, 0);
+	ok_eq(found(CPU_F_FSGSBASE)->cause, CPU_CAUSE_UNKNOWN, "a leaf that was not dumped is unknown");
+}
+
+static void nested(void)
+{
+	make_cpu(&a, "AMD", 0x19, 1, 1, 48, ZEN4 " npt vgif");
+	make_cpu(&b, "AMD", 0x19, 1, 1, 48, ZEN4 " npt");
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "nested features do not bind a guest that does not nest");
+	ok_eq(judge_cpu(&a, &b, CPU_CHECK_NESTED), CPU_CHECK_REFUSE, "... but one that does");
+	ok(found(CPU_F_VGIF), "... by name");
+}
+
+static void widths_and_layout(void)
+{
+	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SKX);
+	make_cpu(&b, "Intel", 6, 0x55, 4, 39, SKX);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "a narrower host refuses");
+	ok(found_detail(CPU_DETAIL_PHYS_BITS)->guest == 46 && judged.nr == 1, "46 bits, alone");
+	ok_eq(judge_cpu(&b, &a, 0), CPU_CHECK_OK, "a wider one takes it");
+	judge_cpu(&b, &a, CPU_CHECK_NOTES);
+	ok(found_detail(CPU_DETAIL_PHYS_BITS)->severity == CPU_NOTE, "... with a note");
+
+	make_cpu(&b, "Intel", 6, 0x55, 4, 46, SKX);
+	cpu_policy_find_mut(&b, 0xd, 6)->reg[CPU_EBX] = 0x380;
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "state at another offset refuses");
+	ok(found_detail(CPU_DETAIL_XSAVE)->subleaf == 6 &&
+		   found_detail(CPU_DETAIL_XSAVE)->cause == CPU_CAUSE_LAYOUT,
+	   "component 6, layout");
+	cpu_policy_del(&b, 0xd, 6);
+	judge_cpu(&a, &b, 0);
+	ok_eq(found_detail(CPU_DETAIL_XSAVE)->cause, CPU_CAUSE_UNKNOWN, "not described: unknown");
+	cpu_policy_find_mut(&b, 1, 0)->reg[CPU_EBX] = 4 << 8;
+	judge_cpu(&a, &b, 0);
+	ok(found_detail(CPU_DETAIL_CLFLUSH)->guest == 64 && found_detail(CPU_DETAIL_CLFLUSH)->host == 32,
+	   "other cache lines");
+}
+
+static void vendors(void)
+{
+	struct cpu_settings s = { .flags = CPU_POLICY_CROSS_VENDOR };
+
+	make_cpu(&a, "Intel", 6, 0x2d, 7, 46, SNB);
+	make_cpu(&b, "AMD", 0x19, 0x11, 1, 48, ZEN4 " ss tsc-deadline vmx est");
+	judge_cpu(&a, &b, 0);
+	ok(found_detail(CPU_DETAIL_VENDOR) && judged.nr >= 1, "another vendor refuses");
+	cpu_policy_set_settings(&a, &s);
+	judge_cpu(&a, &b, 0);
+	ok(!found_detail(CPU_DETAIL_VENDOR), "... unless the policy was made for both");
+	s.syscall = CPU_SYSCALL_REFUSE;
+	cpu_policy_set_settings(&a, &s);
+	judge_cpu(&a, &b, 0);
+	ok(found_detail(CPU_DETAIL_SYSCALL), "... and forbids it for SYSCALL's sake");
+	make_cpu(&a, "FerryVirtual", 6, 0, 0, 46, SNB);
+	judge_cpu(&a, &b, 0);
+	ok(!found_detail(CPU_DETAIL_VENDOR), "an artificial vendor is at home everywhere");
+
+	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SNB " spec-ctrl stibp ssbd");
+	judge_cpu(&a, &b, 0);
+	ok(!found(CPU_F_SPEC_CTRL) && !found(CPU_F_STIBP) && !found(CPU_F_SSBD),
+	   "IBRS, STIBP and SSBD are the same in AMD's spelling");
+	edit_cpu(&b, "", "ibpb");
+	judge_cpu(&a, &b, 0);
+	ok(found(CPU_F_SPEC_CTRL), "Intel's bit means IBRS and IBPB");
+}
+
+static void vulnerabilities(void)
+{
+	static struct cpu_view v;
+
+	/* Cascade Lake without Meltdown and MDS; Skylake with both */
+	make_cpu(&a, "Intel", 6, 0x55, 7, 46, SKX " arch-capabilities rdctl-no mds-no");
+	make_cpu(&b, "Intel", 6, 0x55, 4, 46, SKX " md-clear");
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "a guest told of immunity stays away");
+	ok(found(CPU_F_RDCL_NO) && found(CPU_F_RDCL_NO)->cause == CPU_CAUSE_VULNERABILITY &&
+		   found(CPU_F_MDS_NO),
+	   "by the bits it was shown");
+	ok_eq(found(CPU_F_RDCL_NO)->reg, CPU_FINDING_MSR, "in an MSR");
+
+	/* an AMD identity knows no Meltdown */
+	make_cpu(&a, "AMD", 0x19, 1, 1, 46, SNB);
+	make_cpu(&b, "Intel", 6, 0x2d, 7, 46, SNB);
+	judge_cpu(&a, &b, 0);
+	ok(found_detail(CPU_DETAIL_VULNERABILITY) != NULL, "an AMD identity leaves mitigations off");
+	ok_eq(found_detail(CPU_DETAIL_VULNERABILITY)->guest, CPU_VULN_MELTDOWN, "Meltdown first");
+
+	/* Sandy Bridge knows no Retbleed, Skylake has it */
+	make_cpu(&a, "Intel", 6, 0x2d, 7, 46, SNB);
+	make_cpu(&b, "Intel", 6, 0x55, 4, 46, SKX);
+	judge_cpu(&a, &b, 0);
+	ok(found_detail(CPU_DETAIL_VULNERABILITY) &&
+		   found_detail(CPU_DETAIL_VULNERABILITY)->guest == CPU_VULN_RETBLEED,
+	   "Retbleed, although every bit matches");
+	make_cpu(&b, "Intel", 6, 0x4f, 1, 46, BDW);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "Broadwell has nothing Sandy Bridge does not know");
+
+	/* the mitigation's microcode */
+	make_cpu(&a, "Intel", 6, 0x3f, 2, 46, HSW " md-clear");
+	make_cpu(&b, "Intel", 6, 0x3f, 2, 46, HSW);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "VERW that clears nothing refuses");
+	ok(found_detail(CPU_DETAIL_MICROCODE)->cause == CPU_CAUSE_MICROCODE &&
+		   found_detail(CPU_DETAIL_MICROCODE)->guest == CPU_VULN_MDS,
+	   "for want of microcode");
+
+	cpu_view_init(&v, &a);
+	ok(cpu_vuln_affects(&v, CPU_VULN_MELTDOWN, false) && !cpu_vuln_affects(&v, CPU_VULN_SRSO, false),
+	   "Haswell has Meltdown and no SRSO");
+	make_cpu(&a, "AMD", 0x19, 1, 1, 48, ZEN4);
+	cpu_view_init(&v, &a);
+	ok(!cpu_vuln_affects(&v, CPU_VULN_MELTDOWN, false) && cpu_vuln_affects(&v, CPU_VULN_SRSO, false),
+	   "Zen 3 has SRSO and no Meltdown");
+	edit_cpu(&a, "srso-no", "");
+	cpu_view_init(&v, &a);
+	ok(!cpu_vuln_affects(&v, CPU_VULN_SRSO, false), "... unless it says so");
+	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SKX);
+	cpu_view_init(&v, &a);
+	ok(cpu_suffers_rsba(&v), "Skylake suffers RSBA without telling");
+	make_cpu(&a, "Intel", 6, 0x3f, 2, 46, HSW);
+	cpu_view_init(&v, &a);
+	ok(!cpu_suffers_rsba(&v), "Haswell does not");
+}
+
+static void effective(void)
+{
+	struct cpu_default_params d = { .topology = { 2, 1 }, .flags = 0 };
+	static struct cpu_effective_work w;
+	struct cpu_settings s;
+
+	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SKX " vmx pdcm");
+	ok_eq(cpu_effective(&b, &a, NULL, &d, &w), 0, "what a guest sees of a Skylake");
+	ok_eq(cpu_policy_check(&b, &a, &work), CPU_CHECK_OK, "the Skylake takes it");
+	ok(!cpu_policy_has(&b, CPU_F_VMX) && !cpu_policy_has(&b, CPU_F_MONITOR) &&
+		   !cpu_policy_has(&b, CPU_F_PKU) && !cpu_policy_has(&b, CPU_F_INVTSC),
+	   "VMX, MONITOR, PKU and the invariant TSC are hidden");
+	ok(cpu_policy_has(&b, CPU_F_HYPERVISOR) && cpu_policy_has(&b, CPU_F_TSC_ADJUST),
+	   "HYPERVISOR and TSC_ADJUST are added");
+	ok_eq(cpu_policy_reg(&b, 0xd, 0, CPU_EAX), 0xe7, "XCR0 ends at AVX-512");
+	ok(cpu_policy_settings(&b).flags & CPU_POLICY_EFFECTIVE, "it is marked");
+
+	edit_cpu(&b, "vmx", "");
+	ok_eq(cpu_policy_check(&b, &a, &work), CPU_CHECK_REFUSE, "VMX in a guest's policy is refused");
+	ok_eq(work.list.finding[0].detail, CPU_DETAIL_NOT_VIRTUALISED, "... as not virtualised");
+
+	s = (struct cpu_settings){ .syscall = CPU_SYSCALL_HIDE, .tsc_khz = 2100000,
+				   .flags = CPU_POLICY_RSBA };
+	cpu_policy_set_settings(&a, &s);
+	cpu_effective(&b, &a, NULL, &d, &w);
+	ok(!cpu_policy_has(&b, CPU_F_SYSCALL) && !cpu_policy_has(&b, CPU_F_SEP), "SYSCALL hidden");
+	ok(cpu_policy_has(&b, CPU_F_INVTSC), "the invariant TSC with a fixed rate");
+	ok(cpu_policy_has(&b, CPU_F_RSBA) && cpu_policy_has(&b, CPU_F_ARCH_CAPABILITIES),
+	   "RSBA brings the MSR with it");
+
+	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SKX);
+	cpu_policy_del_leaf(&a, 0xd);
+	ok_eq(cpu_effective(&b, &a, NULL, &d, &w), -ENODATA, "no layout, no guest");
+	make_cpu(&c, "Intel", 6, 0x55, 4, 46, SKX);
+	ok_eq(cpu_effective(&b, &a, &c, &d, &w), 0, "... unless a host has one");
+}
+
+static void words(void)
+{
+	static struct cpu_explanation e;
+	struct cpu_finding f;
+	unsigned int i, empty = 0;
+
+	make_cpu(&a, "Intel", 6, 0x2d, 7, 46, SNB);
+	make_cpu(&b, "Intel", 6, 0x4f, 1, 46, BDW);
+	edit_cpu(&b, "", "monitor");
+	judge_cpu(&a, &b, 0);
+	cpu_explain(&judged.finding[0], &e);
+	ok_str(e.subject, "monitor", "MONITOR by name");
+	ok(strstr(e.what, "leaf 0x1 ECX bit 3") != NULL, "where it is");
+	ok(strstr(e.why, "IA32_MISC_ENABLE[18]") != NULL, "what switched it off");
+	ok(strstr(e.fix, "firmware") && strstr(e.fix, "--minus monitor") && strstr(e.fix, "harmless"),
+	   "what to do: %s", e.fix);
+
+	/* Findings come over the network: any numbers must do. */
+	for (i = 0; i < 200000; i++) {
+		u8 *bytes = (u8 *)&f;
+		size_t k;
+
+		for (k = 0; k < sizeof(f); k++)
+			bytes[k] = rand();
+		f.detail %= CPU_NR_DETAILS + 2;
+		if (i & 1)
+			f.leaf &= 0x1f;
+		if (i & 2)
+			f.reg &= 7;
+		cpu_explain(&f, &e);
+		empty += !*e.subject;
+	}
+	ok(!empty, "200000 random findings have words");
+	for (i = 0; i < cpu_nr_features; i++) {
+		const struct cpu_word *w = &cpu_words[cpu_features[i].nr / 32];
+
+		f = (struct cpu_finding){ .leaf = w->index, .subleaf = w->sub, .reg = w->reg,
+					  .bit = cpu_features[i].nr % 32, .cause = CPU_CAUSE_SILICON };
+		if (w->source == CPU_SOURCE_MSR) {
+			f.reg = CPU_FINDING_MSR;
+			f.bit += w->reg == CPU_EDX ? 32 : 0;
+		}
+		empty += cpu_finding_feature(&f) != cpu_features[i].nr;
+	}
+	ok(!empty, "each feature is found again from its finding");
+}
+
+static void bounded(void)
+{
+	u32 i;
+
+	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SKX);
+	for (i = 0; i < CPU_NR_WORDS; i++)
+		if (cpu_words[i].index <= 0xd || cpu_words[i].index >= 0x80000000)
+			cpu_word_set(&a, i, ~0u);
+	make_cpu(&b, "AMD", 0x17, 1, 1, 40, "fpu");
+	judge_cpu(&a, &b, 0);
+	ok(judged.total > CPU_MAX_FINDINGS && judged.nr == CPU_MAX_FINDINGS,
+	   "a full list counts on: %u", judged.total);
+}
+
+int main(void)
+{
+	features();
+	nested();
+	widths_and_layout();
+	vendors();
+	vulnerabilities();
+	effective();
+	words();
+	bounded();
+	return done();
+}
