@@ -55,7 +55,7 @@ if [ "$LAB_HOST" = a ]; then
 		--console file:$con >/tmp/run.log 2>&1 &
 	run=$!
 	show_console
-	ok "the guest boots and computes" said 'compute: step 10,' 90
+	ok "the guest boots and computes" said 'compute: step 10,' 200
 	[ $failed = 0 ] || {
 		sed 's/^/# tool: /' /tmp/run.log
 		lab put started failed
@@ -76,7 +76,7 @@ if [ "$LAB_HOST" = a ]; then
 	end
 fi
 
-[ "$(LAB_WAIT=150 lab get started)" = yes ] || end
+[ "$(LAB_WAIT=240 lab get started)" = yes ] || end
 say "ferry receive $(hostname -i 2>/dev/null || echo 10.0.0.2) --plain --once"
 ferry receive 10.0.0.2 --plain --once --console file:$con >/tmp/receive.log 2>&1 &
 receive=$!
