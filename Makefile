@@ -186,7 +186,7 @@ tests: unit $(lab-progs) $(guest-bins) $(lab-scripts:%=$(BUILD)/%)
 # --- checks -----------------------------------------------------------------------------------
 # Every check and test speaks TAP; selftests/run runs them, adds up and ends with one line of totals.
 
-RUN := $(PYTHON) selftests/run
+RUN := $(PYTHON) selftests/run --jobs $(shell nproc)
 fast-checks := $(sort $(wildcard selftests/checks/fast-*))
 slow-checks := $(sort $(wildcard selftests/checks/slow-*))
 
@@ -197,7 +197,7 @@ setup:
 	@.ci/setup
 
 check: setup
-	@$(MAKE) --no-print-directory modules-all tool tests
+	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
 	@$(RUN) $(fast-checks) $(unit-tests) $(slow-checks) "selftests/lab/lab plan check"
 
 # Hours: the whole of what check samples.
@@ -205,11 +205,11 @@ check-long: unit
 	@$(RUN) "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon"
 
 bench: setup
-	@$(MAKE) --no-print-directory modules-all tool tests
+	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
 	@selftests/bench/run
 
 demo: setup
-	@$(MAKE) --no-print-directory modules-all tool tests
+	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
 	@selftests/lab/demo
 
 # --- installation -----------------------------------------------------------------------------
