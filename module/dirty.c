@@ -26,6 +26,9 @@
 #define FOREIGN_TRIES	20
 #define FOREIGN_WAIT_US 1000
 
+/* Userspace's mappings are zapped this many words of a bitmap at a time: 2 MiB of pages. */
+#define ZAP_WORDS 8UL
+
 struct log_region {
 	unsigned long *dirty; /* one allocation for both */
 	unsigned long *user;
@@ -253,31 +256,37 @@ static u64 check_foreign(struct harvest_ctx *h, unsigned long word, unsigned lon
 	return nr;
 }
 
+/* Fetch the marks of mapped writers. Returns how many pages are still held by somebody. */
 static u64 harvest_user(struct harvest_ctx *h, bool first)
 {
-	unsigned long i, bits;
-	u64 held = 0;
+	unsigned long i, k, nr, bits[ZAP_WORDS];
+	u64 from, to, held = 0;
 
 	/* Mappings and references from before the log are in no bitmap. */
 	if (first)
 		zap(h, 0, h->r->npages);
-	for (i = 0; i < h->l->words; i++) {
-		unsigned int from, to;
-
-		bits = READ_ONCE(h->l->user[i]) ? xchg(&h->l->user[i], 0) : 0;
-		if (first)
-			bits = ~0UL;
-		if (!bits)
-			continue;
-		for (from = 0; !first && from < BITS_PER_LONG; from = to) {
-			from = find_next_bit(&bits, BITS_PER_LONG, from);
-			to = find_next_zero_bit(&bits, BITS_PER_LONG, from);
-			if (from < to)
-				zap(h, (u64)i * BITS_PER_LONG + from, to - from);
+	for (i = 0; i < h->l->words; i += nr) {
+		nr = min(h->l->words - i, ZAP_WORDS);
+		from = U64_MAX;
+		for (k = 0; k < nr; k++) {
+			bits[k] = READ_ONCE(h->l->user[i + k]) ? xchg(&h->l->user[i + k], 0) : 0;
+			if (first)
+				bits[k] = ~0UL;
+			if (!bits[k])
+				continue;
+			from = min(from, (u64)(i + k) * BITS_PER_LONG + __ffs(bits[k]));
+			to = (u64)(i + k) * BITS_PER_LONG + __fls(bits[k]) + 1;
 		}
-		held += check_foreign(h, i, bits);
+		if (from == U64_MAX)
+			continue;
+		/* What lies between is zapped with it: cheaper than a TLB flush for each page. */
 		if (!first)
-			report(h, i, bits);
+			zap(h, from, to - from);
+		for (k = 0; k < nr; k++) {
+			held += check_foreign(h, i + k, bits[k]);
+			if (!first)
+				report(h, i + k, bits[k]);
+		}
 		cond_resched();
 	}
 	return held;
