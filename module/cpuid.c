@@ -9,17 +9,13 @@
 #include <linux/uaccess.h>
 
 #include "control.h"
+#include "cpuid_table.h"
 #include "ferry.h"
 #include "host.h"
 #include "lib/cpu/answer.h"
 #include "lib/cpu/check.h"
 #include "lib/cpu/policy.h"
 #include "lib/cpu/xsave.h"
-
-struct ferry_cpuid_table {
-	struct cpu_index index;
-	struct cpu_policy policy;
-};
 
 /* The ioctl and the library use one layout, so tables are copied whole. */
 static_assert(sizeof(struct ferry_cpuid_entry) == sizeof(struct cpu_leaf));
@@ -188,6 +184,29 @@ static u8 vendor_class(enum cpu_vendor vendor)
 	return cpu_vendor_is_amd_like(vendor) ? FERRY_VENDOR_AMD : FERRY_VENDOR_OTHER;
 }
 
+/* Leaves above a range's highest are left to cpu_answer(): what they mean is the vendor's. */
+static bool is_constant(const struct ferry_cpuid_table *t, u32 leaf)
+{
+	return leaf <= cpu_policy_max_leaf(&t->policy, leaf & 0xc0000000) &&
+	       !cpu_answer_is_dynamic(leaf) && !cpu_leaf_has_subleaves(leaf);
+}
+
+static void build_rows(struct ferry_cpuid_table *t)
+{
+	struct cpu_regs answer;
+	u32 slot, leaf;
+
+	for (slot = 0; slot < FERRY_CPUID_ROWS; slot++) {
+		leaf = (slot >> 5) << 30 | (slot & 0x1f);
+		t->row[slot].leaf = ~leaf;
+		if (!is_constant(t, leaf))
+			continue;
+		cpu_answer(&t->policy, &t->index, leaf, 0, &answer);
+		t->row[slot].leaf = leaf;
+		memcpy(t->row[slot].reg, answer.reg, sizeof(answer.reg));
+	}
+}
+
 /**
  * ferry_cpuid_install() - give a VM its policy; vm->lock held, no vCPU yet
  * @vm: the VM
@@ -220,6 +239,7 @@ int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *ent
 		return ret;
 	}
 	cpu_index_build(&t->index, &t->policy);
+	build_rows(t);
 	kvfree(vm->cpuid);
 	vm->cpuid = t;
 	vm->guest_vendor = vendor_class(cpu_policy_vendor(&t->policy));

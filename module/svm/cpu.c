@@ -101,13 +101,14 @@ void svm_take_asid(struct svm_vcpu *svm)
 	if (!(svm->attention & SVM_NEW_ASID) && (svm_hw.features & SVM_FEATURE_FLUSH_BY_ASID)) {
 		control->tlb_control = SVM_TLB_FLUSH_ASID;
 		svm->attention &= ~SVM_FLUSH;
+		svm->attention |= SVM_TLB;
 		return;
 	}
-	control->tlb_control = SVM_TLB_KEEP;
 	if (cpu->next_asid >= svm_hw.nr_asids) {
 		cpu->generation++;
 		cpu->next_asid = 1; /* 0 is the host's */
 		control->tlb_control = SVM_TLB_FLUSH_ALL;
+		svm->attention |= SVM_TLB;
 	}
 	control->asid = cpu->next_asid++;
 	control->clean &= ~SVM_CLEAN_ASID;
@@ -168,14 +169,14 @@ void svm_load(struct ferry_vcpu *vcpu, int nr)
 	 * while preemption is off.
 	 */
 	asm volatile("vmsave %0" : : "a"(cpu->host_pa) : "memory");
-	svm->host_pa = cpu->host_pa;
+	svm->sw.host_pa = cpu->host_pa;
 	if (svm->asid_cpu != nr || svm->asid_generation != cpu->generation) {
 		svm->attention |= SVM_NEW_ASID;
 		svm->vmcb->control.clean = 0; /* what a CPU caches of a VMCB is its own */
 	}
 	separate_guests(cpu, svm);
 	if (svm_hw.spec_ctrl)
-		svm->host_spec_ctrl = svm_rdmsr(MSR_IA32_SPEC_CTRL);
+		svm->sw.host_spec_ctrl = svm_rdmsr(MSR_IA32_SPEC_CTRL);
 	load_tsc_aux(vcpu, svm);
 	svm->loaded = true;
 }

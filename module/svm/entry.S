@@ -51,20 +51,20 @@
 #define R14 (8 * 14)
 #define R15 (8 * 15)
 
-/* On the stack, below the saved registers */
-#define ARG_REGS 0
-#define ARG_HOST_PA 8
-#define ARG_GUEST_SPEC 16
-#define ARG_HOST_SPEC 24
-#define ARG_BYTES 32
+/* struct svm_switch */
+#define SW_VMCB_PA 0
+#define SW_HOST_PA 8
+#define SW_REGS 16
+#define SW_GUEST_SPEC 24
+#define SW_HOST_SPEC 32
 
 .section .noinstr.text, "ax"
 
 /*
- * void svm_vmrun(u64 vmcb_pa, u64 *regs, u64 host_pa, u64 guest_spec_ctrl, u64 host_spec_ctrl)
+ * void svm_vmrun(struct svm_switch *sw)
  *
  * Called with interrupts off, returns with interrupts off. RAX and RSP of the guest are in the
- * VMCB; the others are in regs.
+ * VMCB; the others are in sw->regs.
  */
 SYM_FUNC_START(svm_vmrun)
 	push %rbp
@@ -73,19 +73,16 @@ SYM_FUNC_START(svm_vmrun)
 	push %r13
 	push %r12
 	push %rbx
-	push %r8
-	push %rcx
-	push %rdx
-	push %rsi
+	push %rdi
 
 	clgi
 	sti
 
 	ALTERNATIVE "jmp .Lguest_spec_done", "", X86_FEATURE_MSR_SPEC_CTRL
-	cmp %r8, %rcx
+	mov SW_GUEST_SPEC(%rdi), %rdx
+	cmp SW_HOST_SPEC(%rdi), %rdx
 	je .Lguest_spec_done
-	mov %rcx, %rdx
-	mov %ecx, %eax
+	mov %edx, %eax
 	shr $32, %rdx
 	mov $MSR_IA32_SPEC_CTRL, %ecx
 	wrmsr
@@ -100,7 +97,8 @@ SYM_FUNC_START(svm_vmrun)
 .Ldivided:
 #endif
 
-	mov %rdi, %rax
+	mov SW_VMCB_PA(%rdi), %rax
+	mov SW_REGS(%rdi), %rsi
 	vmload %rax
 
 	mov RCX(%rsi), %rcx
@@ -125,10 +123,12 @@ SYM_FUNC_START(svm_vmrun)
 	vmrun %rax
 
 	vmsave %rax
-	mov ARG_HOST_PA(%rsp), %rax
+	mov (%rsp), %rax
+	mov SW_HOST_PA(%rax), %rax
 	vmload %rax
 
-	mov ARG_REGS(%rsp), %rax
+	mov (%rsp), %rax
+	mov SW_REGS(%rax), %rax
 	mov %rcx, RCX(%rax)
 	mov %rdx, RDX(%rax)
 	mov %rbx, RBX(%rax)
@@ -163,8 +163,9 @@ SYM_FUNC_START(svm_vmrun)
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, X86_FEATURE_RSB_VMEXIT_LITE
 
 	ALTERNATIVE "jmp .Lhost_spec_done", "", X86_FEATURE_MSR_SPEC_CTRL
-	mov ARG_HOST_SPEC(%rsp), %rdx
-	cmp ARG_GUEST_SPEC(%rsp), %rdx
+	mov (%rsp), %rcx
+	mov SW_HOST_SPEC(%rcx), %rdx
+	cmp SW_GUEST_SPEC(%rcx), %rdx
 	je .Lhost_spec_done
 	mov %edx, %eax
 	shr $32, %rdx
@@ -185,7 +186,7 @@ SYM_FUNC_START(svm_vmrun)
 	cli
 	stgi
 
-	add $ARG_BYTES, %rsp
+	pop %rdi
 	pop %rbx
 	pop %r12
 	pop %r13

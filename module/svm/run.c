@@ -2,7 +2,7 @@
 /*
  * One run of the guest: what is copied into the VMCB, what is copied out, and what must happen
  * around it. svm_vcpu.attention is zero on the common path; everything else is in slow_before()
- * and slow_after().
+ * and slow_after(). CPUID that the policy's table answers does not even leave the run.
  *
  * Called with interrupts off and the vCPU loaded; no locks.
  */
@@ -14,6 +14,8 @@
 #include <asm/ptrace.h>
 #include <asm/smp.h>
 
+#include "../cpuid_table.h"
+#include "../trace.h"
 #include "svm.h"
 
 /* The part of the save area that a refused entry can destroy. */
@@ -148,6 +150,10 @@ static noinline void slow_after(struct ferry_vcpu *vcpu, struct svm_vcpu *svm)
 	} else if (svm->attention & SVM_STEP) {
 		svm_step_end(vcpu);
 	}
+	if (svm->attention & SVM_TLB) {
+		svm->vmcb->control.tlb_control = SVM_TLB_KEEP;
+		svm->attention &= ~SVM_TLB;
+	}
 	if (svm->attention & SVM_DEBUG)
 		set_debugreg(DR7_NONE, 7);
 	if ((svm->attention & SVM_IRET) && vcpu->rip != svm->iret_rip) {
@@ -182,6 +188,63 @@ static __always_inline u64 current_cr2(void)
 	return value;
 }
 
+/* Without nRIP the bytes must be looked at, for which the core wants to know where they are. */
+static noinline u64 find_next_rip(struct ferry_vcpu *vcpu, const struct svm_vmcb *vmcb)
+{
+	u32 length;
+
+	vcpu->rip = vmcb->save.rip;
+	vcpu->cr3 = vmcb->save.cr3;
+	vcpu->exit.kind = FERRY_XK_CPUID;
+	length = ferry_bare_length(vcpu);
+	return length ? vcpu->rip + length : 0;
+}
+
+/*
+ * Answer CPUID and go on, where that is a look-up in a table and nothing else wants a word. All
+ * else is the core's. The guest's state stays in the VMCB but for the registers that entry.S has
+ * put into vcpu->regs.
+ *
+ * Requests are not looked at: who makes one that cannot wait sends an interrupt, and a host
+ * interrupt ends the next run before it has begun.
+ */
+static __always_inline bool served_cpuid(struct ferry_vcpu *vcpu, struct svm_vcpu *svm,
+					 struct svm_vmcb *vmcb)
+{
+	const struct ferry_cpuid_row *row;
+	u32 leaf = vmcb->save.rax;
+	u64 next;
+
+	if (unlikely(svm->attention))
+		return false;
+	if (unlikely(vcpu->msr.cpuid_fault))
+		return false;
+	if (unlikely(vmcb->save.rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF)))
+		return false;
+	if (trace_ferry_exit_enabled() || trace_ferry_cpuid_enabled())
+		return false;
+	row = ferry_cpuid_row(vcpu->cpuid, leaf);
+	OPTIMIZER_HIDE_VAR(row); /* or its address is computed again for each register */
+	if (unlikely(row->leaf != leaf))
+		return false;
+	if (svm_hw.nrips) {
+		next = vmcb->control.next_rip;
+	} else {
+		next = find_next_rip(vcpu, vmcb);
+		if (unlikely(!next))
+			return false;
+	}
+	vmcb->save.rip = next;
+	vmcb->control.int_state &= ~(u64)SVM_INT_SHADOW;
+	vmcb->save.rax = row->reg[CPU_EAX];
+	vcpu->regs[FERRY_RBX] = row->reg[CPU_EBX];
+	vcpu->regs[FERRY_RCX] = row->reg[CPU_ECX];
+	vcpu->regs[FERRY_RDX] = row->reg[CPU_EDX];
+	vcpu->count.entries++;
+	vcpu->count.exits[FERRY_XK_CPUID]++;
+	return true;
+}
+
 int svm_enter(struct ferry_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -194,18 +257,20 @@ int svm_enter(struct ferry_vcpu *vcpu)
 	vmcb->save.rip = vcpu->rip;
 	vmcb->save.rflags = vcpu->rflags;
 	vmcb->save.cr2 = vcpu->cr2;
+	vmcb->save.spec_ctrl = vcpu->msr.spec_ctrl; /* read with V_SPEC_CTRL, else ignored */
+	svm->sw.guest_spec_ctrl = vcpu->msr.spec_ctrl;
+	if (!svm_hw.spec_ctrl)
+		svm->sw.host_spec_ctrl = vcpu->msr.spec_ctrl;
 	if (unlikely(svm->attention) && !slow_before(vcpu, svm))
 		return 0;
 	if (unlikely(svm_hw.cr2_by_hand))
 		asm volatile("mov %0, %%cr2" : : "r"(vcpu->cr2) : "memory");
 
-	vmcb->save.spec_ctrl = vcpu->msr.spec_ctrl; /* read with V_SPEC_CTRL, else ignored */
+	do {
+		svm_vmrun(&svm->sw);
+		code = vmcb->control.exit_code;
+	} while (likely(code == SVM_EXIT_CPUID) && served_cpuid(vcpu, svm, vmcb));
 
-	svm_vmrun(svm->vmcb_pa, vcpu->regs, svm->host_pa, vcpu->msr.spec_ctrl,
-		  svm_hw.spec_ctrl ? svm->host_spec_ctrl : vcpu->msr.spec_ctrl);
-
-	vmcb->control.tlb_control = SVM_TLB_KEEP;
-	code = vmcb->control.exit_code;
 	if (unlikely(code == SVM_EXIT_INVALID)) {
 		refused_by_cpu(vcpu, svm);
 		return 0;

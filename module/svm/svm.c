@@ -209,7 +209,8 @@ static int svm_vcpu_init(struct ferry_vcpu *vcpu)
 	svm->before = kzalloc(sizeof(*svm->before), GFP_KERNEL_ACCOUNT);
 	if (!svm->before)
 		goto err_vmcb;
-	svm->vmcb_pa = virt_to_phys(svm->vmcb);
+	svm->sw.vmcb_pa = virt_to_phys(svm->vmcb);
+	svm->sw.regs = vcpu->regs;
 	svm->asid_cpu = -1;
 	svm->tag = atomic64_inc_return(&tags);
 	vcpu->arch = svm;

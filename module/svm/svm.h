@@ -91,12 +91,34 @@ DECLARE_PER_CPU(struct svm_cpu, svm_cpus);
 #define SVM_AT_ONCE BIT(6) /* come back as soon as the injected event is delivered */
 #define SVM_LOST BIT(7) /* the CPU overwrote the save area; no entry any more until reset */
 #define SVM_IRET BIT(8) /* an IRET that ends NMI masking is about to execute */
+#define SVM_TLB BIT(9) /* tlb_control is set, for one entry */
+
+/**
+ * struct svm_switch - what entry.S needs; it knows the offsets
+ * @vmcb_pa: the guest's VMCB
+ * @host_pa: svm_cpu.host_pa of the CPU the vCPU is loaded on
+ * @regs: ferry_vcpu.regs
+ * @guest_spec_ctrl: SPEC_CTRL while the guest runs
+ * @host_spec_ctrl: and otherwise; equal if there is nothing to switch
+ */
+struct svm_switch {
+	u64 vmcb_pa;
+	u64 host_pa;
+	u64 *regs;
+	u64 guest_spec_ctrl;
+	u64 host_spec_ctrl;
+};
+
+static_assert(offsetof(struct svm_switch, vmcb_pa) == 0);
+static_assert(offsetof(struct svm_switch, host_pa) == 8);
+static_assert(offsetof(struct svm_switch, regs) == 16);
+static_assert(offsetof(struct svm_switch, guest_spec_ctrl) == 24);
+static_assert(offsetof(struct svm_switch, host_spec_ctrl) == 32);
 
 /**
  * struct svm_vcpu - the backend's part of a vCPU (vcpu->arch)
  * @attention: SVM_* above; zero on the common path
  * @refused: SVM_REFUSED_BASE + reason while the last entry was refused, else 0
- * @host_spec_ctrl: the host's SPEC_CTRL on the CPU this vCPU is loaded on
  * @asid_generation: of the CPU @asid_cpu when svm_control.asid was taken
  * @tag: unique, to know whether another vCPU ran on a CPU in between
  * @injected: what event_inj holds, for recovery
@@ -107,9 +129,8 @@ DECLARE_PER_CPU(struct svm_cpu, svm_cpus);
  * @before: save area before an entry with SVM_VERIFY, to be put back if the CPU refuses it
  */
 struct svm_vcpu {
+	struct svm_switch sw;
 	struct svm_vmcb *vmcb;
-	u64 vmcb_pa;
-	u64 host_pa;
 	u32 attention;
 	u8 cr8;
 	bool irq_window;
@@ -118,7 +139,6 @@ struct svm_vcpu {
 	bool stepped; /* the last run was a step */
 	u64 refused;
 	u64 refused_value;
-	u64 host_spec_ctrl;
 	u64 host_tsc_aux;
 	u64 hw_tsc_aux;
 	u64 asid_generation;
@@ -155,7 +175,7 @@ static __always_inline void svm_wrmsr(u32 msr, u64 value)
 }
 
 /* entry.S */
-void svm_vmrun(u64 vmcb_pa, u64 *regs, u64 host_pa, u64 guest_spec_ctrl, u64 host_spec_ctrl);
+void svm_vmrun(struct svm_switch *sw);
 
 /* cpu.c */
 int svm_cpus_init(void);
