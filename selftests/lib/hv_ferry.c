@@ -74,6 +74,17 @@ static bool state(struct hv *hv, unsigned long call, uint32_t group, void *buf, 
 	return !ioctl(hv->vcpu, call, &args);
 }
 
+/* The last port access is finished by the next run: let that be over, or RIP moves once more. */
+static void settle(struct hv *hv)
+{
+	struct ferry_vcpu_run args = { .size = sizeof(args) };
+	struct ferry_run *run = hv->run;
+
+	run->immediate_exit = 1;
+	ioctl(hv->vcpu, FERRY_RUN, &args);
+	run->immediate_exit = 0;
+}
+
 static bool ferry_start(struct hv *hv)
 {
 	struct ferry_segment code = { .limit = ~0u, .selector = 8, .attrib = 0xa9b };
@@ -82,6 +93,7 @@ static bool ferry_start(struct hv *hv)
 	struct ferry_state_segments s;
 	struct ferry_state_control c;
 
+	settle(hv);
 	g.gpr[FERRY_RSP] = HV_STACK;
 	if (!state(hv, FERRY_GET_STATE, FERRY_STATE_SEGMENTS, &s, sizeof(s)) ||
 	    !state(hv, FERRY_GET_STATE, FERRY_STATE_CONTROL, &c, sizeof(c)))
