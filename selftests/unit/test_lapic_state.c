@@ -271,6 +271,7 @@ static void test_route(void)
 	set[2] = NULL;
 	ok_eq(route(0, 2, APIC_DELIVER_FIXED, 0, 0), 0x08, "an id is not an index");
 	set[2] = &many[2];
+	ok_eq(route(0, 2, APIC_DELIVER_FIXED, 0, 0), 0x0c, "two with one id both receive");
 	ok_eq(route(0, 0x105, APIC_DELIVER_FIXED, 0, L | W), 0, "a wide destination misses xAPICs");
 
 	each(setup_cluster);
@@ -292,6 +293,15 @@ static void test_route(void)
 	ok_eq(route(0, 0xffffffff, APIC_DELIVER_FIXED, 0, L | W), 0x3f, "x2APIC: all");
 	ok_eq(route(99, 1, APIC_DELIVER_FIXED, 0, 0), 0x02,
 	      "an IOAPIC reaches x2APICs by 8-bit id");
+	ok_eq(route(99, 3, APIC_DELIVER_FIXED, 0, 0), 0, "but none by its place");
+	l = many[2];
+	x2_wr(LAPIC_SVR, 0xff);
+	many[2] = l;
+	ok_eq(route(0, 2, APIC_DELIVER_FIXED, 0, W), 0, "x2APIC: not a software-disabled one");
+	ok_eq(route(0, 2, APIC_DELIVER_NMI, 0, W), 0x04, "x2APIC: but NMI");
+	l = many[2];
+	x2_wr(LAPIC_SVR, 0x1ff);
+	many[2] = l;
 	ok_eq(route(99, 6, APIC_DELIVER_FIXED, 0, L), 0x06, "and cluster 0 by logical destination");
 
 	each(setup_flat);

@@ -107,12 +107,12 @@ unsigned int lapic_route(const struct lapic *const *set, unsigned int nr, unsign
 
 	memset(to, 0, (nr + 63) / 64 * sizeof(*to));
 
-	/* One processor by its id, and ids are indices: no search. */
+	/* One processor by its x2APIC id, and ids are indices: no search. xAPIC ids can be changed. */
 	if (m->shorthand == APIC_SHORT_NONE && !(m->flags & APIC_MSG_LOGICAL) && m->dest < nr &&
 	    m->dest != 0xff) {
 		l = READ_ONCE(set[m->dest]);
 		addr = l ? READ_ONCE(l->addr) : 0;
-		if (lapic_matches(addr, m)) {
+		if ((addr & ADDR_X2APIC) && ADDR_ID(addr) == m->dest) {
 			if (need_enabled && !(addr & ADDR_ENABLED))
 				return 0;
 			to[m->dest / 64] |= BIT_ULL(m->dest & 63);
