@@ -31,7 +31,7 @@ ferry run --name linux --kernel "/guest/$series/$image" --initrd /guest/initrd -
 	--vcpus "$vcpus" --console "file:$con" --no-reboot \
 	--append "console=ttyS0 cryptomgr.notests guest.run=compute,20,8 $*" >/tmp/linux.$$.out 2>&1
 status=$?
-what="$series $image, $vcpus vCPUs, $memory"
+what="$series $image, $vcpus vCPUs, $memory${*:+, $*}"
 up=$(grep -o 'guest: up,.*' "$con" | tr -d '\r')
 ok "$what: comes up" test -n "$up"
 ok "$what: is that kernel" matches "up, $series\."
