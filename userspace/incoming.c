@@ -338,7 +338,7 @@ int incoming_run(struct incoming *in)
 		char why[sizeof(err.text)];
 
 		snprintf(why, sizeof(why), "%s", err.text);
-		snprintf(err.text, sizeof(err.text), "the VM from %.100s was not taken in: %.800s",
+		snprintf(err.text, sizeof(err.text), "the VM from %.100s was not taken in: %.5000s",
 			 in->from, why);
 		report(&err, in->json);
 	}

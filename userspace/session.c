@@ -227,7 +227,7 @@ static int reboot(struct session *s, struct error *err)
 		char why[sizeof(err->text)];
 
 		snprintf(why, sizeof(why), "%s", err->text);
-		return fail(err, ret, "the guest asked for a reboot, but: %.900s", why);
+		return fail(err, ret, "the guest asked for a reboot, but: %.5000s", why);
 	}
 	return 0;
 }

@@ -45,7 +45,7 @@ struct outcome {
 	enum vm_end end;
 	int code;
 	u32 value;
-	char text[900];
+	char text[6000];
 };
 
 struct vm;
