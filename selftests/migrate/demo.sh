@@ -4,7 +4,7 @@
 # What `make demo` shows, run on both hosts: a boots a Debian guest that computes and prints, moves it
 # to b over TCP, and b has it go on to its end. Both hosts check what they can see of it.
 con=/tmp/console
-steps=${DEMO_STEPS:-80}
+steps=${DEMO_STEPS:-120}
 n=0
 failed=0
 ok() {
@@ -49,9 +49,9 @@ show_console() {
 say "$(uname -r), a CPU by $(sed -n 's/^vendor_id.*: //p' /proc/cpuinfo | head -n 1)"
 
 if [ "$LAB_HOST" = a ]; then
-	say "ferry run --name demo --kernel vmlinuz --initrd initrd --memory 256M"
-	ferry run --name demo --kernel "/guest/6.1/bzImage" --initrd /guest/initrd --memory 256M \
-		--append "console=ttyS0 quiet cryptomgr.notests guest.run=compute,$steps,64" \
+	say "ferry run --name demo --kernel vmlinuz --initrd initrd --memory 128M"
+	ferry run --name demo --kernel "/guest/6.1/bzImage" --initrd /guest/initrd --memory 128M \
+		--append "console=ttyS0 quiet cryptomgr.notests guest.run=compute,$steps,4" \
 		--console file:$con >/tmp/run.log 2>&1 &
 	run=$!
 	show_console
@@ -63,8 +63,8 @@ if [ "$LAB_HOST" = a ]; then
 	}
 	lab put started yes
 	ok "the other host waits" lab barrier waiting
-	say "ferry migrate demo $LAB_PEER --plain"
-	ferry migrate demo "$LAB_PEER" --plain >/tmp/migrate.log 2>&1
+	say "ferry migrate demo $LAB_PEER --plain --verify"
+	ferry migrate demo "$LAB_PEER" --plain --verify >/tmp/migrate.log 2>&1
 	status=$?
 	tr '\r' '\n' </tmp/migrate.log | grep . | tail -n 8 | sed 's/^/#    /'
 	ok "it moves" test $status = 0
