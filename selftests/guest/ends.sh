@@ -83,7 +83,7 @@ wait %1 2>/dev/null
 kill $reader 2>/dev/null
 has /tmp/con "over the pty" "a console on a pseudo-terminal"
 test -e /tmp/link; check $? 1 "... whose link is removed"
-run p --console nowhere; check $status 2 "a console of no kind"
+run p --console nowhere; check $status 64 "a console of no kind"
 run p --console none; check $status 0 "no console"
 check "$(cat /tmp/con)" "" "... prints nothing"
 run p --boot pvh; check $status 16 "--boot pvh with a Multiboot image"
