@@ -78,8 +78,13 @@ sleep 2
 cat /tmp/link >/tmp/con &
 reader=$!
 printf 'over the pty\nq' >/tmp/link
-sleep 1
 wait %1 2>/dev/null
+# The pty's end is the reader's: it has read everything when it goes.
+i=0
+while [ $i -lt 50 ] && kill -0 $reader 2>/dev/null; do
+	sleep 0.2
+	i=$((i + 1))
+done
 kill $reader 2>/dev/null
 has /tmp/con "over the pty" "a console on a pseudo-terminal"
 test -e /tmp/link; check $? 1 "... whose link is removed"
