@@ -109,14 +109,18 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* What nobody has read of a pty is lost when it closes: give a reader a moment. */
+/*
+ * What nobody has read of a pty is lost when it closes: give a reader a moment. What was written
+ * reaches the reader's side a little later, so it has to be empty for a while.
+ */
 static void drain_pty(struct console *c)
 {
-	int waits, unread;
+	int waits, unread, empty = 0;
 
-	for (waits = 0; waits < 20; waits++) {
-		if (ioctl(c->keep, FIONREAD, &unread) || !unread)
+	for (waits = 0; waits < 100 && empty < 5; waits++) {
+		if (ioctl(c->keep, FIONREAD, &unread))
 			return;
+		empty = unread ? 0 : empty + 1;
 		poll(NULL, 0, 10);
 	}
 }
