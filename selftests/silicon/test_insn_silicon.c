@@ -209,6 +209,9 @@ static bool is_excluded(const struct insn *insn)
 	case INSN_OP_MOV_FROM_SEG: case INSN_OP_PUSH_SEG:
 	case INSN_OP_MONITOR: case INSN_OP_MWAIT: case INSN_OP_MONITORX: case INSN_OP_MWAITX:
 		return true;
+	/* XCR1 is XINUSE: what the process has used just then. */
+	case INSN_OP_XGETBV:
+		return (u32)current.in.gpr[INSN_RCX] == 1;
 	}
 	return !insn_can_execute(insn);
 }
