@@ -5,6 +5,7 @@ A host's is two cpio archives one behind the other: the base (busybox, libc, the
 depends on the kernel alone and is cached; the rest (ferry.ko, the tool, the tests, the job) is made
 for each boot. Archives are written here, in Python, so that neither root nor cpio is needed.
 """
+import hashlib
 import os
 import re
 import shlex
@@ -96,8 +97,9 @@ def libraries(programs):
 
 def base(kernel):
     """The cached part of a host's image."""
-    newest = max(os.path.getmtime(p) for p in (BUSYBOX, __file__, kernel.dir))
-    path = os.path.join(cache_dir(), "base-%s-%x" % (os.path.basename(kernel.dir), int(newest)))
+    with open(__file__, "rb") as f:
+        made_by = hashlib.sha256(f.read() + b"%d" % os.stat(BUSYBOX).st_mtime_ns).hexdigest()[:12]
+    path = os.path.join(cache_dir(), "base-%s-%s" % (os.path.basename(kernel.dir), made_by))
     if not os.path.exists(path):
         cpio = Cpio()
         add_busybox(cpio)
