@@ -5,6 +5,7 @@
 #	make module KDIR=...	build/<kernel release>/ferry.ko
 #	make C=2 W=1		the same under sparse with extra warnings
 #	make check-fast		static checks and unit tests, no emulator
+#	make check-data		real CPUs' dumps and other projects' expectations: FERRY_DATA=DIR
 #	make check-long		minutes of native instructions against the emulator
 #	make check		everything, in emulated hosts; as root it installs what is missing
 #	make bench demo		see README.md
@@ -16,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tool module modules-all tests unit setup check-fast check check-long bench demo \
+.PHONY: all tool module modules-all tests unit setup check-fast check check-data check-long bench demo \
 	install uninstall clean FORCE
 .DEFAULT_GOAL := all
 
@@ -199,6 +200,20 @@ setup:
 check: setup
 	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
 	@$(RUN) $(fast-checks) $(unit-tests) $(slow-checks) "selftests/lab/lab plan check"
+
+# Every data-driven test, on FERRY_DATA/cpuid and FERRY_DATA/insn. Without sanitizers: half a million
+# pairs of CPUs are compared.
+ifndef FERRY_DATA
+FERRY_DATA := ../shared/data
+endif
+
+$(BUILD)/data/cpu_data: $(patsubst %.c,$(BUILD)/user/%.o,$(wildcard selftests/data/*.c)) \
+		$(BUILD)/libferry.a $(BUILD)/libferrylib.a
+	@mkdir -p $(@D)
+	@$(HOSTCC) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+check-data: $(BUILD)/data/cpu_data $(BUILD)/unit/test_insn_vectors
+	@FERRY_DATA=$(FERRY_DATA) selftests/data/run $(if $(filter file,$(origin FERRY_DATA)),--default) $^
 
 # Hours: the whole of what check samples.
 check-long: unit

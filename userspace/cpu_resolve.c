@@ -60,6 +60,11 @@ static int apply_features(struct cpu_policy *p, const struct cpu_host *h, const 
 	}
 	if (cpu_policy_set_features(p, &set))
 		return fail(err, FERRY_X_BAD_FILE, "%s: too many features for one CPU", h->name);
+	/* Forced is forced, even where what it depends on is missing. */
+	for (i = 0; i < CPU_NR_WORDS; i++)
+		set.w[i] |= h->features[CPU_FORCE].w[i];
+	if (cpu_set_apply(p, &set))
+		return fail(err, FERRY_X_BAD_FILE, "%s: too many features for one CPU", h->name);
 	return 0;
 }
 

@@ -248,6 +248,8 @@ static int combine_xsave(const struct cpu_pool *pool, struct cpu_policy *out,
 	l = cpu_policy_find_mut(out, 0xd, 1);
 	if (l)
 		l->reg[CPU_EAX] = one;
+	if (!one)
+		cpu_policy_del(out, 0xd, 1);
 	state = cpu_state_for(all, state);
 	return cpu_xsave_limit(out, state, cpu_set_has(all, CPU_F_XSAVES) ? state : 0);
 }

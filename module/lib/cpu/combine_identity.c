@@ -78,7 +78,10 @@ static int member_cmp(const struct cpu_policy *a, const struct cpu_policy *b)
 			if (x != y)
 				return x < y ? -1 : 1;
 		}
-	return 0;
+	/* The same CPU with other firmware, perhaps. */
+	if (a->nr_leaves != b->nr_leaves)
+		return a->nr_leaves < b->nr_leaves ? -1 : 1;
+	return memcmp(a->leaf, b->leaf, a->nr_leaves * sizeof(a->leaf[0]));
 }
 
 static unsigned int count(u32 v)
