@@ -233,20 +233,24 @@ int ferry_migration_fail(struct ferry_migration *m, int err, const char *fmt, ..
 }
 
 /* wire_rx_next() failed: its reason names the record and its offset. */
-int ferry_migration_rx_fail(struct ferry_migration *m, int type)
+int ferry_migration_rx_fail(struct ferry_migration *m, int err)
 {
 	const struct wire_error *e = &m->rx.error;
 
+	/* A peer that has gone, or a file that is cut. */
+	if (err == -ENODATA || err == -EPIPE)
+		err = m->link.file ? -EPROTO : -ECONNRESET;
 	if (m->err)
-		return type;
+		return err;
 	m->err_record = e->record;
 	m->err_offset = e->offset;
-	if (type == -EINTR || type == -ECANCELED)
-		return ferry_migration_fail(m, type, "cancelled");
-	if (type == -ETIMEDOUT)
-		return ferry_migration_fail(m, type, "nothing was heard for %u ms", m->link.timeout_ms);
-	return ferry_migration_fail(m, type, "%s at byte %llu: %s",
-				    e->record ? wire_type_name(e->record) : "header", e->offset,
+	if (err == -EINTR || err == -ECANCELED)
+		return ferry_migration_fail(m, err, "cancelled");
+	if (err == -ETIMEDOUT)
+		return ferry_migration_fail(m, err, "nothing was heard for %u ms", m->link.timeout_ms);
+	return ferry_migration_fail(m, err, "%s at byte %llu: %s",
+				    e->record ? wire_type_name(e->record) :
+				    e->offset ? "record" : "header", e->offset,
 				    e->what ?: "unreadable");
 }
 
@@ -256,8 +260,6 @@ static enum wire_event event_of(int err)
 	case -EINTR:
 	case -ECANCELED:
 		return WIRE_EV_CANCEL;
-	case -ENODATA:
-	case -EPIPE:
 	case -ECONNRESET:
 	case -ETIMEDOUT:
 	case -ENETUNREACH:
@@ -424,7 +426,10 @@ int ferry_source_over(struct ferry_migration *m, int err)
 		return err;
 	ferry_migration_fail(m, err, event == WIRE_EV_CANCEL ? "cancelled" :
 			     err == -ETIMEDOUT ? "the other side did not answer in time" :
+			     err == -ENOSPC ? "no space is left for the file" :
+			     event == WIRE_EV_LOST && m->link.file ? "nobody reads the pipe any more" :
 			     event == WIRE_EV_LOST ? "the connection to the other side was lost" :
+			     m->link.file ? "the file cannot be written (%d)" :
 			     "migration failed (%d)", err);
 	if (m->state == WIRE_SRC_RUNS)
 		ferry_migration_close(m);
@@ -471,6 +476,8 @@ static int dest_do(struct ferry_migration *m, enum wire_action action, u8 was)
 	case WIRE_DO_ASK:
 		return 0;
 	case WIRE_DO_SEND_ACCEPT:
+		if (m->link.file)
+			return 0; /* nobody asked */
 		return ferry_send_header(m, FERRY_STREAM_REPLY) ?: ferry_send_hello(m) ?:
 		       wire_tx_record(&m->tx, FERRY_REC_ACCEPT, NULL, 0, NULL, 0);
 	case WIRE_DO_SEND_PREPARED:
@@ -521,6 +528,7 @@ int ferry_dest_over(struct ferry_migration *m, int err)
 	if (err == -ERESTARTNOHAND)
 		return err;
 	ferry_migration_fail(m, err, event == WIRE_EV_CANCEL ? "cancelled" :
+			     err == -ETIMEDOUT ? "the source fell silent" :
 			     event == WIRE_EV_LOST ? "the connection to the source was lost" :
 			     err == -ENOMEM ? "not enough memory on this host" :
 			     "receiving failed (%d)", err);

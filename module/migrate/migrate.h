@@ -129,7 +129,7 @@ int ferry_migration_end(struct ferry_migration *m, struct ferry_migrate *args, i
 int ferry_migration_open(struct ferry_migration *m, struct ferry_migrate *args, bool dest);
 void ferry_migration_close(struct ferry_migration *m);
 int ferry_migration_fail(struct ferry_migration *m, int err, const char *fmt, ...) __printf(3, 4);
-int ferry_migration_rx_fail(struct ferry_migration *m, int type);
+int ferry_migration_rx_fail(struct ferry_migration *m, int err);
 int ferry_source_event(struct ferry_migration *m, enum wire_event event);
 int ferry_source_over(struct ferry_migration *m, int err);
 int ferry_dest_event(struct ferry_migration *m, enum wire_event event);

@@ -282,10 +282,12 @@ int ferry_take_state(struct ferry_migration *m)
 	err = ferry_state_set(m->vm, vcpu, body->group, body + 1, len);
 	if (vcpu)
 		mutex_unlock(&vcpu->lock);
+	if (err && vcpu)
+		return ferry_migration_fail(m, err, "state group %u of vCPU %u is not valid here",
+					    body->group, vcpu->id);
 	if (err)
-		return ferry_migration_fail(m, err, "state group %u of %s %d is not valid here",
-					    body->group, vcpu ? "vCPU" : "the VM",
-					    vcpu ? (int)vcpu->id : -1);
+		return ferry_migration_fail(m, err, "state group %u of the VM is not valid here",
+					    body->group);
 	return 0;
 }
 

@@ -80,12 +80,12 @@ static u64 patience(struct ferry_migration *m)
 /* Sending failed: the destination may have said why before it went. */
 static int send_error(struct ferry_migration *m, int err)
 {
-	if ((err == -EPIPE || err == -ECONNRESET) && ferry_link_readable(&m->link)) {
+	if (err == -ECONNRESET && ferry_link_readable(&m->link)) {
 		m->link.timeout_ms = 1000;
 		while (!ferry_source_heard(m, wire_rx_next(&m->rx)))
 			;
-		if (m->err && m->rx.error.err != m->err)
-			return m->err;
+		if (!m->rx.error.err)
+			return m->err; /* its own words */
 		m->err = 0;
 	}
 	return err;
@@ -529,8 +529,9 @@ static int hear_running(struct ferry_migration *m)
 		ferry_source_event(m, WIRE_EV_HEARD_ABORT);
 		return err;
 	}
-	ferry_migration_fail(m, err, "COMMIT was sent and no answer came: ask the destination, and "
-			     "resolve with what it says");
+	m->err = 0;
+	ferry_migration_fail(m, err, "COMMIT was sent and no answer came (%d): ask the destination, "
+			     "and resolve with what it says", err);
 	if (m->state == WIRE_SRC_FENCED)
 		ferry_source_event(m, err == -EINTR ? WIRE_EV_CANCEL : WIRE_EV_LOST);
 	return err;

@@ -159,8 +159,10 @@ int ferry_link_interrupted(struct ferry_link *link)
 /* After a transfer moved nothing: -errno, or 0 to try again. */
 static int link_idle(struct ferry_link *link, int err, u64 deadline)
 {
+	if (err == -EPIPE || err == -ECONNREFUSED || err == -ENOTCONN)
+		return -ECONNRESET;
 	if (err != -EAGAIN && err != -EINTR && err != -ERESTARTSYS)
-		return err == -ECONNREFUSED || err == -ENOTCONN ? -ECONNRESET : err;
+		return err;
 	err = ferry_link_interrupted(link);
 	if (err)
 		return err;
@@ -215,7 +217,7 @@ static int link_write(void *ctx, struct wire_vec *vec, unsigned int nr, size_t t
 	int err = 0, n;
 
 	if (link->broken)
-		return -EPIPE;
+		return -ECONNRESET;
 	if (link->file) {
 		err = file_write(link, vec, nr);
 		goto out;
