@@ -26,6 +26,7 @@
 #define PORT_COUNT 0xf1
 #define PORT_BACKWARDS 0xf2
 #define EVERY 256
+#define IDENTITY "storm0123456789"
 #define STR(x) #x
 #define XSTR(x) STR(x)
 
@@ -82,12 +83,12 @@ static void set_policy(struct storm *s)
 		die("FERRY_SET_POLICY");
 }
 
-static void create(struct storm *s, uint32_t flags)
+static void create(struct storm *s, uint32_t flags, const char uuid[16])
 {
-	struct ferry_create_vm vm = { .size = sizeof(vm), .flags = flags, .name = "storm",
-				      .uuid = "storm0123456789" };
+	struct ferry_create_vm vm = { .size = sizeof(vm), .flags = flags, .name = "storm" };
 
 	memset(s, 0, sizeof(*s));
+	memcpy(vm.uuid, uuid, sizeof(vm.uuid));
 	s->dev = open("/dev/ferry", O_RDWR | O_CLOEXEC);
 	if (s->dev < 0)
 		die("/dev/ferry");
@@ -195,7 +196,7 @@ void storm_open(struct storm *s, unsigned int vcpus, uint64_t pace)
 	unsigned int i;
 	size_t n;
 
-	create(s, 0);
+	create(s, 0, IDENTITY);
 	s->nr = vcpus;
 	set_policy(s);
 	region(s, 5, STORM_HIGH, STORM_HIGH_SIZE);
@@ -216,7 +217,12 @@ void storm_open(struct storm *s, unsigned int vcpus, uint64_t pace)
 
 void storm_incoming(struct storm *s)
 {
-	create(s, FERRY_VM_INCOMING);
+	create(s, FERRY_VM_INCOMING, IDENTITY);
+}
+
+void storm_incoming_as(struct storm *s, const char uuid[16])
+{
+	create(s, FERRY_VM_INCOMING, uuid);
 }
 
 void storm_close(struct storm *s)

@@ -54,6 +54,7 @@ struct storm {
 void storm_open(struct storm *s, unsigned int vcpus, uint64_t pace);
 /* An empty VM for a stream to fill, and, at DEFINED, its vCPUs and mappings. */
 void storm_incoming(struct storm *s);
+void storm_incoming_as(struct storm *s, const char uuid[16]);
 void storm_adopt(struct storm *s, unsigned int vcpus);
 void storm_close(struct storm *s);
 
