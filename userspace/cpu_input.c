@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cpu_input.h"
@@ -304,51 +305,56 @@ static int read_msr_file(struct cpu_host *h, const char *path, struct error *err
 	return ret;
 }
 
-static char *read_stdin(size_t *len, struct error *err)
+/* What has no size beforehand: standard input, a pipe. */
+static int read_stream(struct cpu_host *h, int fd, const char *name, struct error *err)
 {
 	char *text = NULL;
 	size_t used = 0, room = 0;
 	ssize_t n;
+	int ret;
 
 	do {
 		if (room - used < 4096)
 			text = xrealloc(text, room += 65536);
-		n = read(STDIN_FILENO, text + used, room - used - 1);
+		n = read(fd, text + used, room - used - 1);
 		if (n > 0)
 			used += n;
-		if (used > CPU_FILE_MAX) {
-			fail(err, FERRY_X_BAD_FILE, "standard input: larger than %u MiB",
-			     CPU_FILE_MAX >> 20);
-			free(text);
-			return NULL;
-		}
-	} while (n > 0);
-	if (n < 0) {
-		fail_errno(err, FERRY_X_SYSTEM, "standard input");
-		free(text);
-		return NULL;
-	}
+	} while (n > 0 && used <= CPU_FILE_MAX);
 	text[used] = 0;
-	*len = used;
-	return text;
+	if (n < 0)
+		ret = fail_errno(err, FERRY_X_SYSTEM, "%s", name);
+	else if (used > CPU_FILE_MAX)
+		ret = fail(err, FERRY_X_BAD_FILE, "%s: larger than %u MiB: no description of a CPU",
+			   name, CPU_FILE_MAX >> 20);
+	else
+		ret = cpu_host_parse(h, name, text, used, err);
+	free(text);
+	return ret;
+}
+
+static bool is_fifo(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISFIFO(st.st_mode);
 }
 
 int cpu_host_read(struct cpu_host *h, const char *path, struct error *err)
 {
 	struct blob b = { 0 };
-	char *text;
-	size_t len;
-	int ret;
+	int fd, ret;
 
 	if (!strcmp(path, "@host"))
 		return cpu_host_live(h, true, err);
 	memset(h, 0, sizeof(*h));
-	if (!strcmp(path, "-")) {
-		text = read_stdin(&len, err);
-		if (!text)
-			return err->code;
-		ret = cpu_host_parse(h, "standard input", text, len, err);
-		free(text);
+	if (!strcmp(path, "-"))
+		return read_stream(h, STDIN_FILENO, "standard input", err);
+	if (is_fifo(path)) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return fail_errno(err, FERRY_X_BAD_FILE, "cannot open %s", path);
+		ret = read_stream(h, fd, path, err);
+		close(fd);
 		return ret;
 	}
 	ret = blob_map(&b, path, "CPU description", err);

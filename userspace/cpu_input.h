@@ -60,6 +60,7 @@ enum cpu_match {
  * @model: name of the model it was given by, or ""
  * @match: how exactly a definition is meant
  * @features: what is said of single features
+ * @demands_vendor: a definition that asks for its vendor's CPU
  * @names_only: made of feature names: no widths, no layouts, no caches
  * @note: what a reader should know, each a sentence
  * @nr_notes: how many
@@ -77,6 +78,7 @@ struct cpu_host {
 	char model[64];
 	enum cpu_match match;
 	struct cpu_set features[CPU_NR_FEATURE_POLICIES];
+	bool demands_vendor;
 	bool names_only;
 	char *note[CPU_HOST_MAX_NOTES];
 	u32 nr_notes;

@@ -45,14 +45,15 @@ static int one_cpu(struct cpu_host *h, json_object *o, const char *where, u32 nu
 	int ret;
 
 	if (!json_object_is_type(o, json_type_object)) {
-		ret = fail(err, FERRY_X_BAD_FILE, "%s: %s: an object is expected", h->name, where);
+		ret = fail(err, FERRY_X_BAD_FILE, "%s: %.*s: an object is expected", h->name,
+			   (int)strlen(where) - 1, where);
 	} else if (policy_from_json(p, o, err)) {
 		snprintf(text, sizeof(text), "%.*s", (int)sizeof(text) - 1, err->text);
 		ret = fail(err, FERRY_X_BAD_FILE, "%.150s: %s%s", h->name, where, text);
 	} else if (cpu_policy_validate(p, &at)) {
-		ret = fail(err, FERRY_X_BAD_FILE, "%s: %sentry %u is not valid", h->name, where, at);
+		ret = fail(err, FERRY_X_BAD_FILE, "%s: %scpuid[%u]: is not valid", h->name, where, at);
 	} else if (!p->nr_leaves) {
-		ret = fail(err, FERRY_X_BAD_FILE, "%s: %sno leaf in \"cpuid\"", h->name, where);
+		ret = fail(err, FERRY_X_BAD_FILE, "%s: %scpuid: no leaf in it", h->name, where);
 	} else {
 		ret = cpu_host_add(h, p, number, err);
 	}
@@ -78,7 +79,7 @@ static int our_host(struct cpu_host *h, json_object *o, struct error *err)
 		u64 number = i;
 
 		c = json_object_array_get_idx(cpus, i);
-		snprintf(where, sizeof(where), "cpus[%zu]: ", i);
+		snprintf(where, sizeof(where), "cpus[%zu].", i);
 		if (json_object_is_type(c, json_type_object))
 			json_get_number(c, "cpu", &number);
 		ret = one_cpu(h, c, where, number, err);
@@ -328,6 +329,104 @@ static u32 line_of(const char *text, size_t len, size_t at)
 	return line;
 }
 
+/* ------------------------------------------------------------------ where */
+
+static const char *json_blanks(const char *p, const char *end)
+{
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	return p;
+}
+
+/* Behind the value at @p of a text that the parser has accepted. */
+static const char *json_skip(const char *p, const char *end)
+{
+	int depth = 0;
+
+	do {
+		p = json_blanks(p, end);
+		if (p < end && (*p == '"' || *p == '\'')) {
+			char quote = *p++;
+
+			for (; p < end && *p != quote; p++)
+				p += *p == '\\';
+			p++;
+		} else if (p < end && strchr("{[", *p)) {
+			depth++;
+			p++;
+		} else if (p < end && strchr("]},:", *p)) {
+			if (!depth)
+				return p;
+			depth -= *p == '}' || *p == ']';
+			p++;
+		} else {
+			while (p < end && !isspace((unsigned char)*p) && !strchr("]},:[{\"", *p))
+				p++;
+		}
+	} while (p < end && depth);
+	return p < end ? p : end;
+}
+
+/* Where the value of "cpus[2].cpuid[0].eax" begins, or of as much of that path as there is. */
+static const char *json_where(const char *p, const char *end, const char *path)
+{
+	const char *start;
+	size_t len = strcspn(path, ".[: ");
+	char close;
+
+	while (*path && *path != ':') {
+		start = p = json_blanks(p, end);
+		if (p >= end)
+			return end;
+		close = *p == '{' ? '}' : ']';
+		if (*path == '[' && *p == '[') {
+			unsigned long i = strtoul(path + 1, NULL, 10);
+
+			for (p = json_blanks(p + 1, end); i && p < end && *p != close; i--) {
+				p = json_blanks(json_skip(p, end), end);
+				p += p < end && *p == ',';
+			}
+			path += strcspn(path, "]") + 1;
+		} else if (*p == '{') {
+			path += *path == '.';
+			len = strcspn(path, ".[: ");
+			for (p = json_blanks(p + 1, end); p < end && *p != close;) {
+				bool found = *p == '"' && (size_t)(end - p) > len + 1 &&
+					     !strncmp(p + 1, path, len) && p[len + 1] == '"';
+
+				p = json_blanks(json_skip(p, end), end);
+				p = json_blanks(p + (p < end && *p == ':'), end);
+				if (found)
+					break;
+				p = json_blanks(json_skip(p, end), end);
+				p = json_blanks(p + (p < end && *p == ','), end);
+			}
+			path += len;
+		} else {
+			return start;
+		}
+		if (p >= end || *p == close)
+			return start;
+	}
+	return json_blanks(p, end);
+}
+
+/* "file: path: what" becomes "file: line 3: path: what". */
+static int add_line(const struct cpu_host *h, const char *text, size_t len, struct error *err)
+{
+	size_t name = strlen(h->name);
+	char *what;
+	int ret = err->code;
+
+	if (strncmp(err->text, h->name, name) || strncmp(err->text + name, ": ", 2))
+		return ret;
+	what = xstrdup(err->text + name + 2);
+	ret = fail(err, ret, "%s: line %u: %s", h->name,
+		   line_of(text, len, json_where(text, text + len, what) - text), what);
+	free(what);
+	return ret;
+}
+
 int cpu_parse_json(struct cpu_host *h, const char *text, size_t len, struct error *err)
 {
 	char *copy = NULL, *quoted = NULL;
@@ -354,6 +453,8 @@ int cpu_parse_json(struct cpu_host *h, const char *text, size_t len, struct erro
 			   line_of(text, len, at), what);
 	else
 		ret = from_object(h, o, err);
+	if (ret && o && !quoted)
+		ret = add_line(h, text, len, err);
 	json_object_put(o);
 	free(quoted);
 	free(copy);

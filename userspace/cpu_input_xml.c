@@ -177,7 +177,7 @@ static int feature_element(struct cpu_host *h, xmlNode *node, struct error *err)
 static int parse_cpu(struct cpu_host *h, xmlNode *root, struct error *err)
 {
 	char vendor[16] = "", mode[24] = "", word[64];
-	u32 sig[3] = { 0 }, mask = 0;
+	u32 sig[3] = { 0 }, mask = 0, bits = 0;
 	xmlNode *node;
 	int ret = 0;
 
@@ -216,11 +216,28 @@ static int parse_cpu(struct cpu_host *h, xmlNode *root, struct error *err)
 			      number(h, node, "model", 0, 255, &sig[1], err) ?:
 			      number(h, node, "stepping", 0, 15, &sig[2], err);
 			mask = 1;
+		} else if (is(node, "maxphysaddr")) {
+			ret = number(h, node, "bits", 0, CPU_PHYS_BITS_MAX, &bits, err);
 		} else if (is(node, "feature")) {
 			ret = feature_element(h, node, err);
 		}
 	}
-	return ret ? ret : cpu_host_build(h, vendor, mask ? sig : NULL, err);
+	if (!ret)
+		ret = cpu_host_build(h, vendor, mask ? sig : NULL, err);
+	if (!ret && bits && h->nr) {
+		struct cpu_leaf *l = cpu_policy_find_mut(&h->cpu[0], 0x80000008, 0);
+
+		if (l)
+			l->reg[CPU_EAX] = bits | 48 << 8;
+	}
+	return ret;
+}
+
+/* What a guest asks for, where a host's capabilities tell what is there. */
+static int parse_demand(struct cpu_host *h, xmlNode *root, struct error *err)
+{
+	h->demands_vendor = child(root, "vendor");
+	return parse_cpu(h, root, err);
 }
 
 static int parse_root(struct cpu_host *h, xmlNode *root, struct error *err)
@@ -230,7 +247,7 @@ static int parse_root(struct cpu_host *h, xmlNode *root, struct error *err)
 	if (is(root, "cpudata"))
 		return parse_cpudata(h, root, err);
 	if (is(root, "cpu") || is(root, "guestcpu"))
-		return parse_cpu(h, root, err);
+		return parse_demand(h, root, err);
 	if (is(root, "capabilities")) {
 		node = child(root, "host");
 		node = node ? child(node, "cpu") : NULL;
@@ -239,7 +256,7 @@ static int parse_root(struct cpu_host *h, xmlNode *root, struct error *err)
 	}
 	if (is(root, "domain")) {
 		node = child(root, "cpu");
-		return node ? parse_cpu(h, node, err) :
+		return node ? parse_demand(h, node, err) :
 			      bad(h, root, "element", "no <cpu> in it", err);
 	}
 	if (is(root, "domainCapabilities")) {

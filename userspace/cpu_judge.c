@@ -178,6 +178,36 @@ static const char *verdict_word(int code)
 	return code == FERRY_X_OK ? "yes" : code == FERRY_X_WARNINGS ? "yes, with warnings" : "no";
 }
 
+static void print_party(const char *who, const char *identity, const struct cpu_host *h)
+{
+	char head[12];
+
+	snprintf(head, sizeof(head), "%-8s", who);
+	cpu_print_text(stdout, head, identity);
+	printf("        %s%s%s\n", h->name, *h->model ? ", model " : "", h->model);
+}
+
+/* The first feature among the reasons, as an example. */
+static const char *first_feature(const struct cpu_findings *list)
+{
+	static char name[CPU_NAME_MAX] = "FEATURE";
+	u32 i;
+
+	for (i = list->nr; i--;) {
+		unsigned int nr = cpu_finding_feature(&list->finding[i]);
+
+		if (nr != CPU_F_NONE)
+			cpu_feature_name(cpu_feature(nr), CPU_NAMES_FERRY, name);
+	}
+	return name;
+}
+
+/* Has it been through cpu_effective()? */
+static bool in_force(const struct cpu_host *h)
+{
+	return h->nr && (cpu_policy_settings(&h->cpu[0]).flags & CPU_POLICY_EFFECTIVE);
+}
+
 static int check(int argc, char **argv, bool words)
 {
 	static const struct usage usages[2] = {
@@ -210,6 +240,7 @@ static int check(int argc, char **argv, bool words)
 		json_object_object_add(o, "verdict", json_str_new(verdict_word(code)));
 		json_object_object_add(o, "exit", json_object_new_int(code));
 		json_object_object_add(o, "total", json_object_new_int(list->total));
+		json_object_object_add(o, "summary", cpu_summary_json(list));
 		json_object_object_add(o, "findings", cpu_findings_json(list));
 		json_object_object_add(o, "notes", cpu_notes_json(&h[1]));
 		print_json(stdout, o);
@@ -226,14 +257,21 @@ static int check(int argc, char **argv, bool words)
 		else
 			snprintf(guest, sizeof(guest), "the host's CPU");
 		cpu_identity_text(&h[1].cpu[0], host, sizeof(host));
-		printf("guest   %s%s%s (%s)\n", guest, *h[0].model ? ", model " : "", h[0].model,
-		       h[0].name);
-		printf("host    %s%s%s (%s)\n\n", host, *h[1].model ? ", model " : "", h[1].model,
-		       h[1].name);
+		print_party("guest", guest, &h[0]);
+		print_party("host", host, &h[1]);
+		if (list->nr) {
+			printf("\nIN SHORT\n");
+			cpu_print_summary(stdout, list, in_force(&h[0]));
+		}
+		if (list->nr)
+			printf("\nONE BY ONE\n");
 		cpu_explain_findings(stdout, list);
 		if (code == FERRY_X_NO)
-			printf("A policy that both can honour, for the guest's next start:\n"
-			       "  ferry cpu baseline %s %s -o POLICY\n", h[0].name, h[1].name);
+			printf("A CPU that both can show, for the guest's next start:\n"
+			       "  ferry cpu baseline %s \\\n    %s -o POLICY\n"
+			       "  ferry run --policy POLICY ...\n"
+			       "Or accept by name what you know to be harmless: --warn %s\n",
+			       h[0].name, h[1].name, first_feature(list));
 	} else {
 		cpu_print_findings(stdout, list);
 	}
@@ -310,7 +348,8 @@ static void compare_other(struct difference *d, const struct cpu_policy *a,
 		differ(d, "vendor: %s and %s", va, vb);
 		d->apart = true;
 	}
-	if (cpu_policy_find(a, 0x80000008, 0) && cpu_policy_find(b, 0x80000008, 0)) {
+	if (cpu_policy_find(a, 0x80000008, 0) && cpu_policy_find(b, 0x80000008, 0) &&
+	    !cpu_policy_hides_widths(a) && !cpu_policy_hides_widths(b)) {
 		wa = cpu_policy_phys_bits(a);
 		wb = cpu_policy_phys_bits(b);
 		if (wa != wb) {

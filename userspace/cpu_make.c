@@ -129,8 +129,10 @@ static void print_policy(const struct cpu_policy *p)
 
 	cpu_identity_text(p, text, sizeof(text));
 	cpu_set_get(p, &set);
-	printf("identity       %s\n", text);
-	if (cpu_policy_find(p, 0x80000008, 0))
+	cpu_print_text(stdout, "identity       ", text);
+	if (cpu_policy_hides_widths(p))
+		printf("widths         not told\n");
+	else if (cpu_policy_find(p, 0x80000008, 0))
 		printf("widths         %u bits physical, %u linear\n", cpu_policy_phys_bits(p),
 		       cpu_policy_lin_bits(p));
 	if (cpu_policy_find(p, 0xd, 0))

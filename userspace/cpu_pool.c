@@ -292,8 +292,10 @@ static void print_pool(const struct pool *pool, const struct cpu_policy *base)
 
 	cpu_identity_text(base, text, sizeof(text));
 	cpu_set_get(base, &set);
-	printf("identity       %s\n", text);
-	if (cpu_policy_find(base, 0x80000008, 0))
+	cpu_print_text(stdout, "identity       ", text);
+	if (cpu_policy_hides_widths(base))
+		printf("widths         not told\n");
+	else if (cpu_policy_find(base, 0x80000008, 0))
 		printf("widths         %u bits physical, %u linear\n", cpu_policy_phys_bits(base),
 		       cpu_policy_lin_bits(base));
 	if (cpu_policy_find(base, 0xd, 0))
@@ -399,6 +401,8 @@ int cpu_cmd_baseline(int argc, char **argv)
 		ret = pool_read(pool, pos, nr, &err);
 	if (!ret)
 		ret = find_identity(pool, &a, &opt, &err);
+	if (!ret && opt.identity == CPU_IDENTITY_AUTO)
+		ret = cpu_same_demands(pool->host, pool->n, &err);
 	if (!ret)
 		ret = combine(pool, pool->member, pool->n, &opt, base, &err);
 	if (!ret)

@@ -8,6 +8,7 @@
 
 #include "cpu_print.h"
 #include "lib/cpu/explain.h"
+#include "lib/cpu/virt.h"
 #include "lib/cpu/vuln.h"
 #include "policy.h"
 
@@ -50,9 +51,10 @@ void cpu_print_words(FILE *f, int indent, char *const *words, unsigned int n)
 		fputc('\n', f);
 }
 
-void cpu_print_text(FILE *f, const char *head, const char *text)
+/* @text behind @head, its further lines indented by @indent. */
+static void print_hanging(FILE *f, const char *head, int indent, const char *text)
 {
-	int indent = strlen(head), column = indent;
+	int column = strlen(head);
 	bool first = true;
 
 	fputs(head, f);
@@ -63,7 +65,7 @@ void cpu_print_text(FILE *f, const char *head, const char *text)
 			text++;
 			continue;
 		}
-		if (!first && column + 1 + len > CPU_COLUMNS) {
+		if (column + !first + len > CPU_COLUMNS && column > indent) {
 			fprintf(f, "\n%*s", indent, "");
 			column = indent;
 			first = true;
@@ -73,6 +75,11 @@ void cpu_print_text(FILE *f, const char *head, const char *text)
 		text += len;
 	}
 	fputc('\n', f);
+}
+
+void cpu_print_text(FILE *f, const char *head, const char *text)
+{
+	print_hanging(f, head, strlen(head), text);
 }
 
 static int by_name(const void *a, const void *b)
@@ -195,22 +202,107 @@ void cpu_identity_text(const struct cpu_policy *p, char *out, size_t size)
 void cpu_print_findings(FILE *f, const struct cpu_findings *list)
 {
 	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
-	char head[24];
+	char head[CPU_NAME_MAX + 40];
 	u32 i;
 
 	for (i = 0; i < list->nr; i++) {
 		const struct cpu_finding *x = &list->finding[i];
 
 		cpu_explain(x, e);
-		snprintf(head, sizeof(head), "%-8s %-9.12s ",
+		snprintf(head, sizeof(head), "%-8s %-9.13s %s: ",
 			 x->severity < 3 ? severity_names[x->severity] : "?",
-			 x->cause < CPU_NR_CAUSES ? cpu_cause_names[x->cause] : "?");
-		fprintf(f, "%s%s: ", head, e->subject);
-		fprintf(f, "%s\n", e->what);
+			 x->cause < CPU_NR_CAUSES ? cpu_cause_names[x->cause] : "?", e->subject);
+		print_hanging(f, head, 19, e->what);
 	}
 	if (list->total > list->nr)
 		fprintf(f, "and %u more\n", list->total - list->nr);
 	free(e);
+}
+
+/* Subjects of the findings with this cause, each once. */
+static char **subjects_of(const struct cpu_findings *list, unsigned int cause, unsigned int *n)
+{
+	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
+	char **names = xcalloc(list->nr + 1, sizeof(*names));
+	u32 i, k;
+
+	*n = 0;
+	for (i = 0; i < list->nr; i++) {
+		if (list->finding[i].cause != cause || list->finding[i].severity == CPU_NOTE)
+			continue;
+		cpu_explain(&list->finding[i], e);
+		for (k = 0; k < strlen(e->subject); k++)
+			if (e->subject[k] == ' ')
+				e->subject[k] = '-';
+		for (k = 0; k < *n && strcmp(names[k], e->subject); k++)
+			;
+		if (k == *n)
+			names[(*n)++] = xstrdup(e->subject);
+	}
+	free(e);
+	return names;
+}
+
+/* Features among the findings that Ferry shows to no guest. */
+static void never_shown(const struct cpu_findings *list, struct cpu_set *set)
+{
+	u32 i;
+
+	memset(set, 0, sizeof(*set));
+	for (i = 0; i < list->nr; i++) {
+		unsigned int nr = cpu_finding_feature(&list->finding[i]);
+
+		if (nr != CPU_F_NONE && !cpu_feature_virtualised(nr))
+			cpu_set_put(set, nr, true);
+	}
+}
+
+void cpu_print_summary(FILE *f, const struct cpu_findings *list, bool effective)
+{
+	unsigned int cause, n;
+	struct cpu_set unseen;
+
+	never_shown(list, &unseen);
+	for (cause = 0; cause < CPU_NR_CAUSES; cause++) {
+		char **names = subjects_of(list, cause, &n);
+
+		if (n) {
+			fprintf(f, "%s (%u): %s\n", cpu_cause_names[cause], n, cpu_cause_texts[cause]);
+			cpu_print_words(f, 3, names, n);
+			cpu_print_text(f, "   -> ", cpu_cause_remedies[cause]);
+		}
+		cpu_names_free(names, n);
+	}
+	if (!effective && cpu_set_count(&unseen)) {
+		fprintf(f, "of these Ferry shows to no guest:\n");
+		cpu_print_set(f, 3, &unseen);
+		cpu_print_text(f, "   -> ", "They count for a guest that runs elsewhere. What a guest of "
+			       "Ferry is shown of this CPU: ferry cpu effective.");
+	}
+}
+
+json_object *cpu_summary_json(const struct cpu_findings *list)
+{
+	json_object *out = json_object_new_array(), *o, *subjects;
+	unsigned int cause, n, i;
+
+	for (cause = 0; cause < CPU_NR_CAUSES; cause++) {
+		char **names = subjects_of(list, cause, &n);
+
+		if (n) {
+			o = json_object_new_object();
+			subjects = json_object_new_array();
+			for (i = 0; i < n; i++)
+				json_object_array_add(subjects, json_str_new(names[i]));
+			json_object_object_add(o, "cause", json_str_new(cpu_cause_names[cause]));
+			json_object_object_add(o, "means", json_str_new(cpu_cause_texts[cause]));
+			json_object_object_add(o, "subjects", subjects);
+			json_object_object_add(o, "remedy", json_str_new(cpu_cause_remedies[cause]));
+			json_object_array_add(out, o);
+		}
+		cpu_names_free(names, n);
+	}
+	return out;
 }
 
 void cpu_explain_findings(FILE *f, const struct cpu_findings *list)
@@ -296,8 +388,9 @@ json_object *cpu_policy_file(const struct cpu_policy *p, const char *name)
 	json_object_object_add(file, "ferry_policy", json_object_new_int(1));
 	json_object_object_add(file, "name", json_str_new(name));
 	json_object_object_add(file, "identity", json_str_new(text));
-	json_object_object_add(file, "physical_bits",
-			       json_object_new_int(cpu_policy_phys_bits(p)));
+	if (!cpu_policy_hides_widths(p))
+		json_object_object_add(file, "physical_bits",
+				       json_object_new_int(cpu_policy_phys_bits(p)));
 	list = json_object_new_array();
 	for (i = 0; i < CPU_NR_VULNS; i++)
 		if (s.accepted >> i & 1)

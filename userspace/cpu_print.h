@@ -60,6 +60,9 @@ json_object *cpu_notes_json(const struct cpu_host *h);
 void cpu_print_findings(FILE *f, const struct cpu_findings *list);
 /* A paragraph for each. */
 void cpu_explain_findings(FILE *f, const struct cpu_findings *list);
+/* What to do about them, by cause; @effective: the guest is shown no more than Ferry virtualises. */
+void cpu_print_summary(FILE *f, const struct cpu_findings *list, bool effective);
+json_object *cpu_summary_json(const struct cpu_findings *list);
 json_object *cpu_findings_json(const struct cpu_findings *list);
 
 /* "vendor family/model/stepping, brand" */

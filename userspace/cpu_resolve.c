@@ -38,6 +38,32 @@ int cpu_resolve_host(struct cpu_policy *out, const struct cpu_host *host, struct
 	return ret;
 }
 
+int cpu_same_demands(const struct cpu_host *h, u32 n, struct error *err)
+{
+	const struct cpu_host *first = NULL;
+	char a[13], b[13];
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		enum cpu_vendor v, w;
+
+		if (!h[i].demands_vendor || !h[i].nr)
+			continue;
+		if (!first)
+			first = &h[i];
+		v = cpu_policy_vendor(&first->cpu[0]);
+		w = cpu_policy_vendor(&h[i].cpu[0]);
+		if (v == w || (cpu_vendor_is_amd_like(v) && cpu_vendor_is_amd_like(w)))
+			continue;
+		cpu_policy_vendor_string(&first->cpu[0], a);
+		cpu_policy_vendor_string(&h[i].cpu[0], b);
+		return fail(err, FERRY_X_NO,
+			    "%s demands a CPU of %s, %s one of %s: say --identity artificial, or whose, "
+			    "for a policy over both vendors", first->name, a, h[i].name, b);
+	}
+	return 0;
+}
+
 /* What single features are said to be, given to a CPU; @has is what the host can do, or NULL. */
 static int apply_features(struct cpu_policy *p, const struct cpu_host *h, const struct cpu_policy *has,
 			  struct error *err)

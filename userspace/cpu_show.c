@@ -289,8 +289,10 @@ static void show_one(const struct cpu_policy *p)
 
 	cpu_view_init(v, p);
 	cpu_identity_text(p, text, sizeof(text));
-	printf("identity       %s\n", text);
-	if (cpu_policy_find(p, 0x80000008, 0))
+	cpu_print_text(stdout, "identity       ", text);
+	if (cpu_policy_hides_widths(p))
+		printf("widths         not told\n");
+	else if (cpu_policy_find(p, 0x80000008, 0))
 		printf("widths         %u bits physical, %u linear\n", v->phys_bits, v->lin_bits);
 	show_topology(p);
 	show_caches(p);
@@ -325,8 +327,10 @@ static json_object *one_json(const struct cpu_policy *p)
 	json_object_object_add(o, "family", json_object_new_int(v->sig.family));
 	json_object_object_add(o, "model", json_object_new_int(v->sig.model));
 	json_object_object_add(o, "stepping", json_object_new_int(v->sig.stepping));
-	json_object_object_add(o, "physical_bits", json_object_new_int(v->phys_bits));
-	json_object_object_add(o, "linear_bits", json_object_new_int(v->lin_bits));
+	if (!cpu_policy_hides_widths(p)) {
+		json_object_object_add(o, "physical_bits", json_object_new_int(v->phys_bits));
+		json_object_object_add(o, "linear_bits", json_object_new_int(v->lin_bits));
+	}
 	json_object_object_add(o, "xcr0", json_hex(v->xcr0));
 	json_object_object_add(o, "xss", json_hex(v->xss));
 	mask = cpu_vulns(v, false);
@@ -472,6 +476,15 @@ int cpu_cmd_xsave(int argc, char **argv)
 	u64 xcr0, xss, dump, ours;
 	int ret = one_file(&usage, &a, argc, argv, &h, &err);
 
+	if (!ret && !cpu_policy_has(&h.cpu[0], CPU_F_XSAVE) && !cpu_policy_find(&h.cpu[0], 0xd, 0)) {
+		if (a.json)
+			print_json(stdout, rows);
+		else
+			printf("%s: this CPU has no XSAVE\n", h.name);
+		cpu_host_free(&h);
+		json_object_put(rows);
+		return FERRY_X_OK;
+	}
 	if (!ret && !cpu_policy_find(&h.cpu[0], 0xd, 0))
 		ret = fail(&err, FERRY_X_BAD_FILE, "%s: has no leaf 0xd", h.name);
 	if (ret) {

@@ -2,7 +2,6 @@
 /*
  * Policies between files, this host and the module. See policy.h. No state.
  */
-#include <cpuid.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,7 +10,6 @@
 #include "cpu_resolve.h"
 #include "lib/cpu/default.h"
 #include "lib/cpu/explain.h"
-#include "lib/cpu/read.h"
 #include "libferry.h"
 #include "policy.h"
 
@@ -23,31 +21,17 @@ _Static_assert(offsetof(struct cpu_leaf, reg) == offsetof(struct ferry_cpuid_ent
 
 /* ------------------------------------------------------------------ this host */
 
-static void read_leaf(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
-{
-	__cpuid_count(leaf, subleaf, reg[0], reg[1], reg[2], reg[3]);
-}
-
-/* The one MSR the default policy looks at; without rights to read it, it counts as absent. */
-static void read_msr(struct cpu_policy *p, u32 index)
-{
-	int fd = open("/dev/cpu/0/msr", O_RDONLY | O_CLOEXEC);
-	u64 value;
-
-	if (fd < 0)
-		return;
-	if (pread(fd, &value, sizeof(value), index) == sizeof(value))
-		cpu_policy_add_msr(p, index, value);
-	close(fd);
-}
-
+/* What all of its logical CPUs have: a vCPU runs on any of them. */
 int policy_of_host(struct cpu_policy *host, struct error *err)
 {
-	if (cpu_policy_read(host, read_leaf))
-		return fail(err, FERRY_X_SYSTEM, "this host's CPUID does not fit a policy");
-	if (cpu_policy_reg(host, 7, 0, CPU_EDX) & (1U << 29))
-		read_msr(host, MSR_CPU_ARCH_CAPABILITIES);
-	return 0;
+	struct cpu_host *h = xcalloc(1, sizeof(*h));
+	int ret = cpu_host_live(h, true, err);
+
+	if (!ret)
+		ret = cpu_resolve_host(host, h, err);
+	cpu_host_free(h);
+	free(h);
+	return ret;
 }
 
 static void params_for(struct cpu_default_params *params, unsigned int vcpus, u64 module_caps)
@@ -150,14 +134,15 @@ json_object *policy_to_json(const struct cpu_policy *p)
 	return o;
 }
 
-static int bad(struct error *err, const char *list, size_t i)
+/* The path comes first: who reads files puts their line before it. */
+static int bad(struct error *err, const char *list, size_t i, const char *field, const char *what)
 {
-	return fail(err, FERRY_X_BAD_FILE, "CPU policy: entry %zu of \"%s\" is not understood", i,
-		    list);
+	return fail(err, FERRY_X_BAD_FILE, "%s[%zu]%s%s: %s", list, i, *field ? "." : "", field, what);
 }
 
 static int read_leaves(struct cpu_policy *p, json_object *list, struct error *err)
 {
+	static const char number[] = "a 32-bit number, or one in a string, is expected";
 	size_t i, n = json_object_array_length(list);
 	u32 r;
 
@@ -166,24 +151,29 @@ static int read_leaves(struct cpu_policy *p, json_object *list, struct error *er
 		struct cpu_leaf l = { 0 };
 		u64 v;
 
+		if (!json_object_is_type(o, json_type_object))
+			return bad(err, "cpuid", i, "", "an object is expected");
 		if (!get_hex(o, "leaf", U32_MAX, &v))
-			return bad(err, "cpuid", i);
+			return bad(err, "cpuid", i, "leaf", number);
 		l.leaf = v;
 		if (json_object_object_get_ex(o, "subleaf", NULL)) {
 			if (!get_hex(o, "subleaf", U32_MAX, &v))
-				return bad(err, "cpuid", i);
+				return bad(err, "cpuid", i, "subleaf", number);
 			l.subleaf = v;
 			l.flags = CPU_LEAF_SUBLEAF_SIGNIFICANT;
 		}
 		for (r = 0; r < CPU_NR_REGS; r++) {
 			if (!get_hex(o, reg_names[r], U32_MAX, &v))
-				return bad(err, "cpuid", i);
+				return bad(err, "cpuid", i, reg_names[r], number);
 			l.reg[r] = v;
 		}
+		if (cpu_policy_find(p, l.leaf, l.subleaf))
+			return bad(err, "cpuid", i, "leaf", "this leaf was given before");
 		if (cpu_policy_add(p, &l))
-			return fail(err, FERRY_X_BAD_FILE,
-				    "CPU policy: entry %zu of \"cpuid\" repeats a leaf, or there "
-				    "are too many", i);
+			return bad(err, "cpuid", i, "leaf",
+				   p->nr_leaves == CPU_POLICY_MAX_LEAVES ?
+					   "more leaves than any CPU has" :
+					   "this leaf has no sub-leaves");
 	}
 	return 0;
 }
@@ -196,9 +186,16 @@ static int read_msrs(struct cpu_policy *p, json_object *list, struct error *err)
 		json_object *o = json_object_array_get_idx(list, i);
 		u64 index, value;
 
-		if (!get_hex(o, "index", U32_MAX, &index) ||
-		    !get_hex(o, "value", U64_MAX, &value) || cpu_policy_add_msr(p, index, value))
-			return bad(err, "msrs", i);
+		if (!json_object_is_type(o, json_type_object))
+			return bad(err, "msrs", i, "", "an object is expected");
+		if (!get_hex(o, "index", U32_MAX, &index))
+			return bad(err, "msrs", i, "index", "a 32-bit number is expected");
+		if (!get_hex(o, "value", U64_MAX, &value))
+			return bad(err, "msrs", i, "value", "a 64-bit number is expected");
+		if (cpu_policy_find_msr(p, index))
+			return bad(err, "msrs", i, "index", "this MSR was given before");
+		if (cpu_policy_add_msr(p, index, value))
+			return bad(err, "msrs", i, "index", "too many MSRs");
 	}
 	return 0;
 }
@@ -211,12 +208,11 @@ int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err)
 	cpu_policy_init(p);
 	if (!json_object_object_get_ex(o, "cpuid", &cpuid) ||
 	    !json_object_is_type(cpuid, json_type_array))
-		return fail(err, FERRY_X_BAD_FILE,
-			    "a CPU policy needs a list \"cpuid\" of leaves; 'ferry cpu' makes one");
+		return fail(err, FERRY_X_BAD_FILE, "cpuid: a list of leaves is expected");
 	ret = read_leaves(p, cpuid, err);
 	if (!ret && json_object_object_get_ex(o, "msrs", &msrs)) {
 		if (!json_object_is_type(msrs, json_type_array))
-			return fail(err, FERRY_X_BAD_FILE, "CPU policy: \"msrs\" is not a list");
+			return fail(err, FERRY_X_BAD_FILE, "msrs: a list is expected");
 		ret = read_msrs(p, msrs, err);
 	}
 	return ret;

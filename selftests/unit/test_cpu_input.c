@@ -11,6 +11,7 @@
 #include "cpu_model.h"
 #include "cpu_print.h"
 #include "cpu_resolve.h"
+#include "lib/cpu/combine.h"
 #include "tap.h"
 
 static struct cpu_host h;
@@ -195,7 +196,19 @@ static void bad_input(void)
 		  "unknown feature nosuch" },
 		{ "{\"ferry_policy\":1,\"mode\":\"host-model\",\"features\":{\"avx\":1}}", "avx: force" },
 		{ "{\"ferry_cpu\":1,\"cpus\":[]}", "cpus" },
-		{ "{\"ferry_cpu\":1,\"cpus\":[7]}", "cpus[0]" },
+		{ "{\"ferry_cpu\":1,\"cpus\":[7]}", "line 1: cpus[0]: an object" },
+		{ "{\"ferry_policy\":1,\"cpuid\":[{\"leaf\":0,\"eax\":1,\"ebx\":1,\"ecx\":1,"
+		  "\"edx\":1},\n{\"leaf\":1,\"eax\":1,\"ebx\":1,\n\"ecx\":\"}]\",\"edx\":1}]}",
+		  "line 3: cpuid[1].ecx: a 32-bit number" },
+		{ "{\"x\":[{\"y\":\"\\\"{\"}],\"ferry_cpu\":1,\n\"cpus\":[\n{\"cpuid\":[\n[]]}]}",
+		  "line 4: cpus[0].cpuid[0]: an object" },
+		{ "{\"ferry_policy\":1,\"cpuid\":[{\"leaf\":1,\"eax\":1,\"ebx\":1,\"ecx\":1,\"edx\":1},"
+		  "\n{\"leaf\":1,\"eax\":1,\"ebx\":1,\"ecx\":1,\"edx\":1}]}",
+		  "line 2: cpuid[1].leaf: this leaf was given before" },
+		{ "{\"ferry_policy\":1,\"cpuid\":[],\n\"msrs\":[{\"index\":1}]}",
+		  "line 2: msrs[0].value" },
+		{ "<cpu><model>Haswell</model>\n<maxphysaddr mode='emulate' bits='99'/></cpu>",
+		  "line 2: <maxphysaddr> bits" },
 		{ "{\"ferry_cpu\":1,\"cpus\":[{\"cpuid\":[{\"leaf\":\"0x1ffffffff\",\"eax\":1,\"ebx\":1,"
 		  "\"ecx\":1,\"edx\":1}]}]}", "cpus[0]" },
 		{ "{\"model\":\"Haswell\",\"features\":[\"avx\"]}", "vendor" },
@@ -228,6 +241,42 @@ static void bad_input(void)
 		sprintf(big + i, "%08x 0 00000001 1 1 1\n\n\n", 0x80000000 + i / 26);
 	ok_eq(cpu_host_parse(&h, "file", big, i, &err), FERRY_X_BAD_FILE, "leaves without end");
 	free(big);
+}
+
+/* What a list of names does not tell is not made up, and what it demands is heard. */
+static void names_alone(void)
+{
+	struct cpu_combine_scratch *s = calloc(1, sizeof(*s));
+	struct cpu_policy *p = calloc(3, sizeof(*p));
+	const struct cpu_policy *m[2] = { &p[0], &p[1] };
+	const struct cpu_combine_options opt = { 0 };
+	struct cpu_host two[2] = { 0 };
+	u32 culprit;
+
+	read_text_as("<cpu><model>Haswell</model></cpu>");
+	ok(cpu_policy_hides_widths(&h.cpu[0]), "a definition tells no widths");
+	p[0] = p[1] = h.cpu[0];
+	ok(!cpu_combine(&p[2], m, 2, &opt, s, &culprit) && cpu_policy_hides_widths(&p[2]),
+	   "nor does a baseline of definitions");
+	read_text_as("<cpu><model>Haswell</model><maxphysaddr mode='emulate' bits='42'/></cpu>");
+	ok_eq(cpu_policy_phys_bits(&h.cpu[0]), 42, "maxphysaddr does");
+	p[0] = h.cpu[0];
+	ok(!cpu_combine(&p[2], m, 2, &opt, s, &culprit) && cpu_policy_phys_bits(&p[2]) == 36,
+	   "one that tells and one that does not: the worst");
+
+	cpu_host_parse(&two[0], "a", "<cpu><model>Haswell</model><vendor>Intel</vendor></cpu>", 55, &err);
+	cpu_host_parse(&two[1], "b", "<cpu><model>EPYC</model><vendor>AMD</vendor></cpu>", 50, &err);
+	ok_eq(cpu_same_demands(two, 2, &err), FERRY_X_NO, "definitions that demand two vendors");
+	ok(strstr(err.text, "GenuineIntel") && strstr(err.text, "--identity"), "and what to do");
+	ok_eq(cpu_same_demands(two, 1, &err), 0, "one alone is content");
+	cpu_host_free(&two[1]);
+	cpu_host_parse(&two[1], "b", "<capabilities><host><cpu><model>EPYC</model><vendor>AMD</vendor>"
+		       "</cpu></host></capabilities>", 92, &err);
+	ok(two[1].nr && !cpu_same_demands(two, 2, &err), "capabilities demand nothing");
+	cpu_host_free(&two[0]);
+	cpu_host_free(&two[1]);
+	free(s);
+	free(p);
 }
 
 /* A policy is the same after print and parse. */
@@ -313,6 +362,7 @@ int main(void)
 	json_formats();
 	modes();
 	bad_input();
+	names_alone();
 	round_trip();
 	models();
 	cpu_host_free(&h);

@@ -10,13 +10,19 @@
 #include "xsave.h"
 
 const char *const cpu_cause_names[CPU_NR_CAUSES] = {
-#define X(id, name, text) [CPU_CAUSE_##id] = name,
+#define X(id, name, text, remedy) [CPU_CAUSE_##id] = name,
 	CPU_CAUSES(X)
 #undef X
 };
 
 const char *const cpu_cause_texts[CPU_NR_CAUSES] = {
-#define X(id, name, text) [CPU_CAUSE_##id] = text,
+#define X(id, name, text, remedy) [CPU_CAUSE_##id] = text,
+	CPU_CAUSES(X)
+#undef X
+};
+
+const char *const cpu_cause_remedies[CPU_NR_CAUSES] = {
+#define X(id, name, text, remedy) [CPU_CAUSE_##id] = remedy,
 	CPU_CAUSES(X)
 #undef X
 };
@@ -486,8 +492,10 @@ static void check_widths(const struct cpu_view *guest, const struct cpu_view *ho
 	};
 
 	/* A policy of names alone promises no width. */
-	if (!cpu_policy_find(guest->p, 0x80000008, 0))
+	if (!cpu_policy_find(guest->p, 0x80000008, 0) || cpu_policy_hides_widths(guest->p))
 		return;
+	if (cpu_policy_hides_widths(host->p))
+		f.cause = CPU_CAUSE_UNKNOWN;
 	f.detail = CPU_DETAIL_PHYS_BITS;
 	f.guest = guest->phys_bits;
 	f.host = host->phys_bits;

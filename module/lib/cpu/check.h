@@ -25,21 +25,37 @@ enum cpu_severity {
 	CPU_REFUSE,
 };
 
-/* Why something does not fit: where a remedy is to be looked for. */
+/* Why something does not fit, and what an administrator can do about it. */
 #define CPU_CAUSES(X)                                                                           \
-	X(SILICON, "silicon", "this CPU model does not have it")                                \
-	X(FIRMWARE, "firmware", "the CPU can do it, firmware has it switched off")              \
-	X(MICROCODE, "microcode", "a microcode update brings it or has taken it away")          \
-	X(KERNEL, "kernel", "the host's kernel has it switched off")                            \
-	X(POLICY, "policy", "the policy or this version of Ferry does not allow it")            \
-	X(LAYOUT, "layout", "state lies elsewhere in memory on this CPU")                       \
-	X(WIDTH, "width", "addresses are too narrow")                                           \
-	X(VENDOR, "vendor", "another vendor's CPU behaves differently")                         \
-	X(VULNERABILITY, "vulnerability", "the guest believes that it need not protect itself") \
-	X(UNKNOWN, "unknown", "the host's description does not tell")
+	X(SILICON, "silicon", "this CPU model does not have it",                                \
+	  "Only a new start of the guest helps: with the baseline of both hosts.")              \
+	X(FIRMWARE, "firmware", "the CPU can do it, firmware has it switched off",              \
+	  "Switch it on in this host's firmware setup and reboot the host; the guest can stay " \
+	  "as it is.")                                                                          \
+	X(MICROCODE, "microcode", "a microcode update brings it or has taken it away",          \
+	  "Update this host's microcode (Debian: intel-microcode, amd64-microcode) or "         \
+	  "firmware and reboot the host; the guest can stay as it is. Against what an update "  \
+	  "took away (TSX) only a new start of the guest helps.")                               \
+	X(KERNEL, "kernel", "the host's kernel has it switched off",                            \
+	  "Change this host's kernel command line and reboot the host; the guest can stay as "  \
+	  "it is.")                                                                             \
+	X(POLICY, "policy", "the policy or this version of Ferry does not allow it",            \
+	  "Change the policy, for the guest's next start.")                                     \
+	X(LAYOUT, "layout", "state lies elsewhere in memory on this CPU",                       \
+	  "Only a new start of the guest helps: with the baseline of both hosts, which leaves " \
+	  "out what lies elsewhere.")                                                           \
+	X(WIDTH, "width", "addresses are too narrow",                                           \
+	  "Only a new start of the guest helps: with the baseline of both hosts, which is as "  \
+	  "narrow as the narrowest.")                                                           \
+	X(VENDOR, "vendor", "another vendor's CPU behaves differently",                         \
+	  "Only a new start of the guest helps: with a policy made over hosts of both vendors.") \
+	X(VULNERABILITY, "vulnerability", "the guest believes that it need not protect itself", \
+	  "Keep the guest off this host, or start it anew with the baseline of both hosts.")    \
+	X(UNKNOWN, "unknown", "the host's description does not tell",                           \
+	  "Describe the host again, on itself and as root (ferry cpu dump), and ask again.")
 
 enum cpu_cause {
-#define X(id, name, text) CPU_CAUSE_##id,
+#define X(id, name, text, remedy) CPU_CAUSE_##id,
 	CPU_CAUSES(X)
 #undef X
 		CPU_NR_CAUSES,
@@ -47,6 +63,7 @@ enum cpu_cause {
 
 extern const char *const cpu_cause_names[CPU_NR_CAUSES];
 extern const char *const cpu_cause_texts[CPU_NR_CAUSES];
+extern const char *const cpu_cause_remedies[CPU_NR_CAUSES];
 
 /* cpu_finding.reg beyond enum cpu_reg: @leaf is the number of an MSR. */
 #define CPU_FINDING_MSR 4

@@ -341,6 +341,7 @@ static int put_other_leaves(const struct cpu_pool *pool, struct cpu_policy *out,
 	static const u32 if_equal[] = { 0x15, 0x16, 0x17, 0x18, 0x1a, 0x80000020, 0x80000022 };
 	unsigned int phys = CPU_PHYS_BITS_MAX, lin = 57;
 	const u32 zero[CPU_NR_REGS] = { 0 };
+	bool told = false;
 	u32 i, widths = 0;
 	int ret = 0;
 
@@ -368,13 +369,15 @@ static int put_other_leaves(const struct cpu_pool *pool, struct cpu_policy *out,
 		phys = min(phys, cpu_policy_phys_bits(pool->m[i]));
 		lin = min(lin, cpu_policy_lin_bits(pool->m[i]));
 		widths += !!cpu_policy_find(pool->m[i], 0x80000008, 0);
+		told |= !cpu_policy_hides_widths(pool->m[i]);
 	}
 	if (!cpu_set_has(all, CPU_F_LA57))
 		lin = min(lin, 48u);
 	if (widths == pool->n || cpu_policy_find(out, 0x80000008, 0)) {
 		if (!cpu_policy_find(out, 0x80000008, 0))
 			ret = cpu_policy_set(out, 0x80000008, 0, zero);
-		cpu_pool_set_field(out, 0x80000008, CPU_EAX, 0xffff, phys | lin << 8);
+		/* Lists of names tell no widths, and neither does their baseline. */
+		cpu_pool_set_field(out, 0x80000008, CPU_EAX, 0xffff, told ? phys | lin << 8 : 0);
 	}
 	if (!ret && cpu_set_has(all, CPU_F_TOPOEXT))
 		ret = cpu_policy_set(out, 0x8000001e, 0, zero);

@@ -177,7 +177,8 @@ static int copy_xsave(struct cpu_policy *out, const struct cpu_policy *policy,
 static int put_widths(struct cpu_policy *out, const struct cpu_policy *policy,
 		      const struct cpu_policy *host, const struct cpu_set *s)
 {
-	const struct cpu_policy *from = cpu_policy_find(policy, 0x80000008, 0) ? policy : host;
+	bool told = cpu_policy_find(policy, 0x80000008, 0) && !cpu_policy_hides_widths(policy);
+	const struct cpu_policy *from = told ? policy : host;
 	u32 reg[CPU_NR_REGS] = { 0 };
 	unsigned int phys, lin;
 

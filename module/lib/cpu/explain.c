@@ -105,13 +105,13 @@ static const char *hidden_text(unsigned int hidden)
 {
 	switch (hidden) {
 	case CPU_HIDDEN_FACT:
-		return "There is nothing to use: a guest only tunes by it.";
+		return "Little: there is nothing to use, a guest only tunes by it.";
 	case CPU_HIDDEN_CR4:
 	case CPU_HIDDEN_EFER:
 	case CPU_HIDDEN_XCR0:
-		return "The guest's next attempt to enable it will fault.";
+		return "The guest cannot enable it here: the attempt faults, which stops most kernels.";
 	case CPU_HIDDEN_MSR:
-		return "The guest's next access to its registers will fault.";
+		return "The guest's next access to the MSRs behind it will fault.";
 	case CPU_HIDDEN_TRAP:
 	case CPU_HIDDEN_LEAKY:
 		return "A program that uses it will be killed by an invalid opcode.";
@@ -186,12 +186,19 @@ static void explain_feature(const struct cpu_finding *f, struct cpu_explanation 
 			 hide);
 		break;
 	case CPU_CAUSE_MICROCODE:
+		if (nr == CPU_F_RTM || nr == CPU_F_HLE) {
+			snprintf(e->why, sizeof(e->why), "%s.", switched);
+			snprintf(e->fix, sizeof(e->fix),
+				 "%s Otherwise start the guest without it (--minus %s). %s", enable,
+				 e->subject, hide);
+			break;
+		}
 		snprintf(e->why, sizeof(e->why),
 			 "This CPU model has it with other microcode than this host's%s%s.",
 			 switched ? ": " : "", switched ? switched : "");
 		snprintf(e->fix, sizeof(e->fix),
-			 "Update the host's microcode or firmware%s%s. Or hide it (--minus %s) and "
-			 "restart the guest. %s",
+			 "Update the host's microcode or firmware%s%s. Or hide it (--minus %s when its "
+			 "policy is made) and restart the guest. %s",
 			 enable ? ". " : "", enable ? enable : "", e->subject, hide);
 		break;
 	case CPU_CAUSE_KERNEL:
@@ -228,8 +235,9 @@ static void explain_feature(const struct cpu_finding *f, struct cpu_explanation 
 			 e->subject, hide);
 		break;
 	default:
+		/* What can be switched on again was switched off, which is another cause. */
 		snprintf(e->why, sizeof(e->why), "This CPU model does not have it%s%s.",
-			 switched ? ": " : "", switched ? switched : "");
+			 switched && !enable ? ": " : "", switched && !enable ? switched : "");
 		snprintf(
 			e->fix, sizeof(e->fix),
 			"Start the guest without it: --minus %s, or with the baseline of both hosts. "
@@ -373,6 +381,14 @@ void cpu_explain(const struct cpu_finding *f, struct cpu_explanation *e)
 				 "A wider host gives no reserved-bit page fault "
 				 "where a narrower CPU would.");
 			snprintf(e->fix, sizeof(e->fix), "Nothing to do.");
+			break;
+		}
+		if (f->cause == CPU_CAUSE_UNKNOWN) {
+			snprintf(e->why, sizeof(e->why),
+				 "The description of this host does not tell its width; the worst "
+				 "is assumed.");
+			snprintf(e->fix, sizeof(e->fix),
+				 "Make a complete description on the host itself: ferry cpu dump.");
 			break;
 		}
 		snprintf(e->why, sizeof(e->why), "Addresses the guest may use do not exist here.");

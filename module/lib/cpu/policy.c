@@ -401,6 +401,14 @@ struct cpu_signature cpu_policy_signature(const struct cpu_policy *p)
 	return cpu_signature_of(cpu_policy_reg(p, 1, 0, CPU_EAX));
 }
 
+/* Made of names alone: there is a leaf for widths, with features in it, and it tells no width. */
+bool cpu_policy_hides_widths(const struct cpu_policy *p)
+{
+	const struct cpu_leaf *l = cpu_policy_find(p, 0x80000008, 0);
+
+	return l && !(l->reg[CPU_EAX] & 0xff);
+}
+
 /*
  * MAXPHYADDR. Where leaf 0x80000008 is absent 36, or 32 without PAE and PSE-36
  * (SDM vol. 3A, 4.1.4).

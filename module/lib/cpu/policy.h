@@ -191,6 +191,7 @@ struct cpu_settings {
 struct cpu_settings cpu_policy_settings(const struct cpu_policy *p);
 int cpu_policy_set_settings(struct cpu_policy *p, const struct cpu_settings *s);
 
+bool cpu_policy_hides_widths(const struct cpu_policy *p);
 unsigned int cpu_policy_phys_bits(const struct cpu_policy *p);
 unsigned int cpu_policy_lin_bits(const struct cpu_policy *p);
 
