@@ -309,6 +309,8 @@ static const struct msr_row rows[] = {
 	{ MSR_FS_BASE, MSR_GS_BASE, HARDWARE, CANONICAL },
 	{ MSR_KERNEL_GS_BASE, MSR_KERNEL_GS_BASE, HARDWARE, SAVED | CANONICAL },
 	{ MSR_TSC_AUX, MSR_TSC_AUX, FUNCTION, SAVED, .fn = tsc_aux },
+	/* Counters that never count: every AMD64 CPU has these four, so guests clear them unasked. */
+	{ MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, CONSTANT, AMD_ONLY },
 	{ MSR_AMD64_SYSCFG, MSR_AMD64_SYSCFG, FIELD, SAVED | AMD_ONLY, IN_VCPU(msr.syscfg) },
 	{ MSR_K7_HWCR, MSR_K7_HWCR, FUNCTION, SAVED | AMD_ONLY, .fn = hwcr },
 	{ MSR_K8_TOP_MEM1, MSR_K8_TOP_MEM1, CONSTANT, AMD_ONLY },

@@ -59,6 +59,34 @@ static enum boot_protocol detect(const struct blob *image)
 	return BOOT_AUTO;
 }
 
+/*
+ * There is no BIOS, but kernels that go back to real mode ask one (Xen for disks and video modes).
+ * Every service answers "no such function", as RBIL's INT 15h does: carry set, AH 86h; hardware
+ * interrupts and exceptions return. Vectors of zeros would run the vector table as code.
+ */
+static void write_vectors(const struct guest_ram *ram)
+{
+	static const u8 code[] = {
+		0xcf,			/* iret */
+		0x55,			/* push bp */
+		0x89, 0xe5,		/* mov bp, sp */
+		0x80, 0x4e, 0x06, 0x01, /* or byte [bp + 6], 1: carry in the pushed flags */
+		0x5d,			/* pop bp */
+		0xb4, 0x86,		/* mov ah, 0x86 */
+		0xcf,			/* iret */
+	};
+	u8 *vector = ram_ptr(ram, 0, 4 * 256);
+	unsigned int i;
+
+	memcpy(ram_ptr(ram, BIOS_CODE, sizeof(code)), code, sizeof(code));
+	for (i = 0; i < 256; i++) {
+		bool service = i >= 0x10 && (i & 0xf8) != 0x70; /* 70h-77h are the second PIC's */
+
+		put_le16(vector + 4 * i, (BIOS_CODE & 0xffff) + service);
+		put_le16(vector + 4 * i + 2, (BIOS_CODE & 0xf0000) >> 4);
+	}
+}
+
 /* The BIOS data area's few words that kernels look at before anything else. */
 static void write_bda(const struct guest_ram *ram)
 {
@@ -91,6 +119,7 @@ int boot_load(const struct boot_source *src, const struct guest_ram *ram, struct
 			    src->kernel.path, protocols[protocol].what, protocols[protocol].name);
 	}
 	entry->protocol = protocol;
+	write_vectors(ram);
 	write_bda(ram);
 	return protocols[protocol].load(src, ram, entry, err);
 }

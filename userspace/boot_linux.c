@@ -67,6 +67,10 @@ static int read_header(const struct boot_file *file, struct header *h, struct er
 		return fail(err, FERRY_X_BAD_FILE,
 			    "%s is a zImage or older than boot protocol 2.02; a bzImage is needed",
 			    file->path);
+	if (!get_le32(p + HDR_CODE32_START))
+		return fail(err, FERRY_X_BAD_FILE,
+			    "%s has no 32-bit entry point (its code32_start is 0): it begins in real "
+			    "mode and needs a BIOS, which a Ferry VM has not", file->path);
 	h->setup_bytes = (sects + 1) * 512;
 	if (h->setup_bytes >= file->blob.size)
 		return fail(err, FERRY_X_BAD_FILE, "%s is cut off: it ends inside its set-up code",

@@ -7,7 +7,7 @@
  *	0x00001000  boot structures (BOOT_* below)             usable
  *	0x0009fc00  extended BIOS data area                    reserved
  *	0x000a0000  where PCs have adapters                    not listed
- *	0x000e0000  ACPI tables, then the MP table             reserved
+ *	0x000e0000  ACPI tables, MP table, interrupt returns   reserved
  *	0x00100000  memory up to 3 GiB                         usable
  *	0xc0000000  devices; LAPIC and IOAPIC                  not listed
  *	0x100000000 the rest of memory                         usable
@@ -29,7 +29,8 @@
 #define ACPI_BASE 0xe0000
 #define ACPI_TOP 0xf0000
 #define MPTABLE_BASE 0xf0000
-#define MPTABLE_TOP 0x100000
+#define MPTABLE_TOP 0xfff00
+#define BIOS_CODE 0xfff00 /* what the interrupt vectors point to */
 
 /* What a loader may use below 640 KiB; an image that wants to be there itself is refused. */
 #define BOOT_GDT 0x1000

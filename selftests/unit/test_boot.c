@@ -44,6 +44,7 @@ static u8 *make_bzimage(struct boot_source *src, size_t payload, u32 init_size, 
 	memcpy(p + 0x202, "HdrS", 4);
 	put_le16(p + 0x206, version);
 	p[0x211] = 1;
+	put_le32(p + 0x214, MB(1));
 	put_le32(p + 0x22c, 0x7fffffff);
 	p[0x234] = 1;
 	put_le16(p + 0x236, 1);
@@ -85,6 +86,11 @@ static void test_linux(void)
 		if (get_le32(bp + 0x2d0 + 20 * i + 16) == E820_RAM)
 			sum += get_le64(bp + 0x2d0 + 20 * i + 8);
 	ok_eq(sum, MB(63) + EBDA_BASE, "bzImage: usable memory in e820");
+	for (sum = i = 0; i < 256; i++)
+		sum += *(u8 *)at(get_le16(at(4 * i)) + get_le16(at(4 * i + 2)) * 16) == 0xcf;
+	ok_eq(sum, 24, "exceptions and hardware interrupts just return");
+	ok_eq(*(u8 *)at(get_le16(at(4 * 0x15)) + get_le16(at(4 * 0x15 + 2)) * 16), 0x55,
+	      "BIOS services answer");
 	ok_eq(get_le64(at(entry.cr3)) & ~0xfffULL, BOOT_PAGE_TABLES + 0x1000, "page tables: root");
 	ok_eq(get_le64(at(BOOT_PAGE_TABLES + 0x2000 + 8 * 0x7ff)), 0xffe00083,
 	      "page tables: last 2 MiB below 4 GiB");
@@ -131,6 +137,9 @@ static void test_linux_refusals(void)
 	image[0x211] = 0;
 	ok_eq(boot_load(&src, &ram, &entry, &err), FERRY_X_BAD_FILE, "zImage is refused");
 	image[0x211] = 1;
+	put_le32(image + 0x214, 0);
+	ok_eq(boot_load(&src, &ram, &entry, &err), FERRY_X_BAD_FILE, "real mode only is refused");
+	put_le32(image + 0x214, MB(1));
 	src.kernel.blob.size = SETUP_BYTES;
 	ok_eq(boot_load(&src, &ram, &entry, &err), FERRY_X_BAD_FILE, "cut-off image is refused");
 	src.kernel.blob.size = 100;
