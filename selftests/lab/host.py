@@ -28,7 +28,6 @@ def kill_all():
     for host in list(running):
         if host.running():
             host.kill()
-        shutil.rmtree(os.path.dirname(host.control_path), ignore_errors=True)
 
 
 class Host:
@@ -96,9 +95,10 @@ class Host:
                         stderr=self.stderr)
 
     def launch(self, command, **how):
-        """Starts the emulator. Should the lab be killed, timeout(1) still ends it."""
+        """Starts the emulator. Should the lab be killed, it ends too."""
         if not self.options.shell:
-            command = ["timeout", "-k", "5", str(self.options.timeout + 15)] + command
+            command = ["setpriv", "--pdeathsig", "TERM", "timeout", "-k", "5",
+                       str(self.options.timeout + 15)] + command
             how["start_new_session"] = True
         self.process = subprocess.Popen(command, **how)
         self.deadline = time.monotonic() + self.options.timeout

@@ -5,13 +5,16 @@ A host's is two cpio archives one behind the other: the base (busybox, libc, the
 depends on the kernel alone and is cached; the rest (ferry.ko, the tool, the tests, the job) is made
 for each boot. Archives are written here, in Python, so that neither root nor cpio is needed.
 """
+import contextlib
 import hashlib
 import os
 import re
 import shlex
+import shutil
 import stat
 import subprocess
 import tempfile
+import time
 
 from kernels import LabError, cache_dir
 
@@ -106,11 +109,27 @@ def base(kernel):
         for name in sorted(os.listdir(kernel.modules)):
             cpio.file("lib/modules/%s/%s" % (kernel.release, name),
                       os.path.join(kernel.modules, name))
-        with tempfile.NamedTemporaryFile(dir=cache_dir(), delete=False) as f:
-            f.write(cpio.bytes())
-        os.rename(f.name, path)
+        with tempfile.TemporaryDirectory(prefix="tmp-", dir=cache_dir()) as tmp:
+            with open(tmp + "/base", "wb") as f:
+                f.write(cpio.bytes())
+            os.rename(tmp + "/base", path)
+        prune()
+    os.utime(path)  # for prune()
     with open(path, "rb") as f:
         return f.read()
+
+
+def prune():
+    """Takes base images that nobody has used for a day out of the cache, and what was left half made."""
+    for name in os.listdir(cache_dir()):
+        path = os.path.join(cache_dir(), name)
+        with contextlib.suppress(OSError):  # another lab was faster
+            if not name.startswith(("base-", "tmp")) or time.time() - os.path.getmtime(path) < 86400:
+                continue
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
 
 
 def module_path(kernel):
@@ -129,10 +148,31 @@ def stale(kernel):
     return None
 
 
+_scratch = []
+
+
+def scratch():
+    """This lab's own directory for what goes when it goes. A short path: sockets live in it."""
+    if not _scratch:
+        top = tempfile.gettempdir()
+        for name in os.listdir(top):  # of labs that were killed
+            if (m := re.fullmatch(r"ferry-lab-(\d+)-\w+", name)) and not os.path.exists("/proc/" + m[1]):
+                shutil.rmtree(os.path.join(top, name), ignore_errors=True)
+        _scratch.append(tempfile.mkdtemp(prefix="ferry-lab-%d-" % os.getpid()))
+    return _scratch[0]
+
+
+def clean_up():
+    while _scratch:
+        shutil.rmtree(_scratch.pop(), ignore_errors=True)
+
+
 def stripped(path):
-    with tempfile.NamedTemporaryFile(prefix="ferry-lab-") as out:
-        subprocess.run(["strip", "-g", "-o", out.name, path], check=True)
-        return open(out.name, "rb").read()
+    with tempfile.TemporaryDirectory(dir=scratch()) as tmp:
+        out = os.path.join(tmp, "stripped")
+        subprocess.run(["strip", "-g", "-o", out, path], check=True)
+        with open(out, "rb") as f:
+            return f.read()
 
 
 def built(directory):
