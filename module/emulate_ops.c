@@ -277,14 +277,14 @@ static int cb_write(struct insn_cpu *cpu, u64 linear, const void *data, unsigned
 }
 
 /* Across two pages, and on devices, a locked access is two plain ones. */
-static int cb_cmpxchg(struct insn_cpu *cpu, u64 linear, void *old, const void *new,
-		      unsigned int bytes)
+static int cb_compare_swap(struct insn_cpu *cpu, u64 linear, void *old, const void *new,
+		      unsigned int bytes, u32 acc)
 {
 	struct ferry_emulation *em = of_cpu(cpu);
 	struct piece pieces[2];
 	int ret, err;
 
-	ret = split(cpu, linear, bytes, INSN_ACC_WRITE, pieces);
+	ret = split(cpu, linear, bytes, acc | INSN_ACC_WRITE, pieces);
 	if (ret != INSN_DONE)
 		return ret;
 	if (pieces[1].bytes)
@@ -487,7 +487,7 @@ const struct insn_ops ferry_insn_ops = {
 	.fetch = cb_fetch,
 	.read = cb_read,
 	.write = cb_write,
-	.cmpxchg = cb_cmpxchg,
+	.compare_swap = cb_compare_swap,
 	.iterated = cb_iterated,
 	.io_in = cb_io_in,
 	.io_out = cb_io_out,

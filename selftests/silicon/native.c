@@ -22,14 +22,13 @@
 u8 *native_code, *native_data;
 bool native_has_32, native_has_16;
 
-static bool (*next_case)(const struct native_state *left, struct native_case *todo);
-static struct native_case todo;
-static u16 original_cs, original_ss;
+/* Shared with the child: what it runs, and that it gets on. */
+static struct {
+	volatile u64 cases;
+	struct native_case todo;
+} *shared;
 
-#define SEL_CODE32 0x23
-#define SEL_DATA32 0x2b
-#define SEL_CODE16 ((0 << 3) | 7)
-#define SEL_DATA16 ((1 << 3) | 7)
+static bool (*next_case)(const struct native_state *left, struct native_case *todo);
 
 static const int gpr_index[16] = {
 	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
@@ -40,13 +39,24 @@ static void load_data_segments(unsigned int mode)
 {
 	u16 sel = mode == INSN_MODE_16 ? SEL_DATA16 : mode == INSN_MODE_32 ? SEL_DATA32 : 0;
 
-	asm volatile("mov %0, %%ds; mov %0, %%es" :: "r"(sel));
+	asm volatile("mov %0, %%ds; mov %0, %%es; mov %1, %%gs" :: "r"(sel), "r"(0));
+}
+
+static void read_segments(u16 sel[6], u64 csgsfs)
+{
+	asm volatile("mov %%es, %0" : "=r"(sel[INSN_ES]));
+	asm volatile("mov %%ds, %0" : "=r"(sel[INSN_DS]));
+	asm volatile("mov %%fs, %0" : "=r"(sel[INSN_FS]));
+	asm volatile("mov %%gs, %0" : "=r"(sel[INSN_GS]));
+	sel[INSN_CS] = (u16)csgsfs;
+	sel[INSN_SS] = (u16)(csgsfs >> 48);
 }
 
 static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 	greg_t *regs = uc->uc_mcontext.gregs;
+	struct native_case *todo = &shared->todo;
 	static bool begun;
 	struct native_state left;
 	u16 cs, ss;
@@ -60,17 +70,19 @@ static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *cont
 		left.vector = (int)regs[REG_TRAPNO];
 		left.error = (u32)regs[REG_ERR];
 		left.cr2 = (u64)regs[REG_CR2];
+		read_segments(left.sel, (u64)regs[REG_CSGSFS]);
 		if (sig == SIGSYS)
 			left.vector = 256;
 	}
-	if (!next_case(begun ? &left : NULL, &todo))
+	if (!next_case(begun ? &left : NULL, todo))
 		_exit(0);
 	begun = true;
+	shared->cases++;
 	for (i = 0; i < 16; i++)
-		regs[gpr_index[i]] = (greg_t)todo.in.gpr[i];
-	regs[REG_RIP] = (greg_t)todo.in.rip;
-	regs[REG_EFL] = (greg_t)todo.in.rflags;
-	switch (todo.mode) {
+		regs[gpr_index[i]] = (greg_t)todo->in.gpr[i];
+	regs[REG_RIP] = (greg_t)todo->in.rip;
+	regs[REG_EFL] = (greg_t)todo->in.rflags;
+	switch (todo->mode) {
 	case INSN_MODE_16:
 		cs = SEL_CODE16;
 		ss = SEL_DATA16;
@@ -80,11 +92,11 @@ static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *cont
 		ss = SEL_DATA32;
 		break;
 	default:
-		cs = original_cs;
-		ss = original_ss;
+		cs = SEL_CODE64;
+		ss = SEL_DATA32;
 		break;
 	}
-	load_data_segments(todo.mode);
+	load_data_segments(todo->mode);
 	regs[REG_CSGSFS] = (greg_t)(cs | (u64)ss << 48);
 }
 
@@ -170,8 +182,6 @@ static void child(void)
 
 	stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	asm("mov %%cs, %0" : "=r"(original_cs));
-	asm("mov %%ss, %0" : "=r"(original_ss));
 	sa.sa_sigaction = handler;
 	sigaltstack(&stack, NULL);
 	for (i = 0; i < ARRAY_SIZE(signals); i++)
@@ -197,16 +207,48 @@ static bool trial(const struct native_state *left, struct native_case *c)
 	return true;
 }
 
+/* A child that does not get on for this long met an instruction that jumps to itself. */
+#define STUCK_SECONDS 20
+
+static void report_stuck(void)
+{
+	const struct native_case *c = &shared->todo;
+	unsigned int i;
+
+	printf("# stuck after %llu cases: mode %u, rip %#llx, flags %#llx, bytes", (unsigned long long)shared->cases,
+	       c->mode, (unsigned long long)c->in.rip, (unsigned long long)c->in.rflags);
+	for (i = 0; i < 16; i++)
+		printf(" %02x", c->code[i]);
+	printf("\n#");
+	for (i = 0; i < 16; i++)
+		printf(" r%u=%#llx", i, (unsigned long long)c->in.gpr[i]);
+	printf("\n");
+}
+
 static int run_child(void)
 {
-	int status;
+	unsigned int idle = 0;
+	u64 last = ~0ULL;
+	int status, ret;
 	pid_t pid = fork();
 
 	if (!pid)
 		child();
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+	if (pid < 0)
 		return -1;
-	return status;
+	for (;;) {
+		ret = waitpid(pid, &status, WNOHANG);
+		if (ret)
+			break;
+		usleep(5000);
+		idle = shared->cases == last ? idle + 1 : 0;
+		last = shared->cases;
+		if (idle == STUCK_SECONDS * 200) {
+			report_stuck();
+			kill(pid, SIGKILL);
+		}
+	}
+	return ret == pid ? status : -1;
 }
 
 int native_run(bool (*next)(const struct native_state *left, struct native_case *todo))
@@ -215,7 +257,9 @@ int native_run(bool (*next)(const struct native_state *left, struct native_case 
 
 	fflush(stdout);
 	if (!prepared) {
-		if (!map_window()) {
+		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			      -1, 0);
+		if (shared == MAP_FAILED || !map_window()) {
 			printf("# cannot map the window: %s\n", strerror(errno));
 			return -1;
 		}

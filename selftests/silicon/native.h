@@ -34,10 +34,18 @@
 struct native_state {
 	u64 gpr[16];
 	u64 rip, rflags;
+	u16 sel[6];		/* left: selectors in enum insn_seg_nr order */
 	int vector;		/* INSN_EXC_BP: it ran into the INT3 (@rip is past it); DB: TF was set */
 	u32 error;
 	u64 cr2;
 };
+
+/* Selectors of Linux, and of the LDT that native.c makes: 16-bit code and data. */
+#define SEL_CODE64 0x33
+#define SEL_CODE32 0x23
+#define SEL_DATA32 0x2b
+#define SEL_CODE16 ((0 << 3) | 7)
+#define SEL_DATA16 ((1 << 3) | 7)
 
 struct native_case {
 	unsigned int mode;	/* INSN_MODE_16, 32 or 64 */

@@ -10,6 +10,7 @@
  * counts instructions.
  */
 #include <cpuid.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,56 @@ static bool chance(unsigned int percent)
 
 /* ------------------------------------------------------------------ the emulator's world */
 
+/*
+ * Tables as Linux has them (arch/x86/include/asm/segment.h), at addresses of our own. What a
+ * process can see of them by LAR, LSL and faults is compared.
+ */
+#define FAKE_GDT 0xfffffe0000001000ULL
+#define FAKE_IDT 0xfffffe0000002000ULL
 #define FAKE_TSS 0xfffffe0000003000ULL
+#define FAKE_LDT 0xfffffe0000004000ULL
+
+static u64 gdt[16] = {
+	[1] = 0x00cf9b000000ffff, [2] = 0x00af9b000000ffff, [3] = 0x00cf93000000ffff,
+	[4] = 0x00cffb000000ffff, [5] = 0x00cff3000000ffff, [6] = 0x00affb000000ffff,
+	[8] = 0x00008b0000002087, [10] = 0x000082000000000f,
+};
+static u64 ldt[2];
+
+static u64 descriptor(u64 base, u64 limit, u64 attr)
+{
+	return (limit & 0xffff) | (base & 0xffffff) << 16 | (attr & 0xff) << 40 |
+	       (limit >> 16 & 15) << 48 | (attr >> 8 & 15) << 52 | (base >> 24 & 0xff) << 56;
+}
+
+/* Every gate is there; INT3, INTO and INT 80h may be used at CPL 3. */
+static void idt_entry(u64 offset, u64 *out)
+{
+	unsigned int vector = (unsigned int)(offset / 16);
+	bool user = vector == 3 || vector == 4 || vector == 0x80;
+
+	*out = offset & 8 ? 0 : 0x100000ULL | (user ? 0xeeULL : 0x8eULL) << 40;
+}
+
+static int system_read(u64 linear, void *data, unsigned int bytes)
+{
+	u16 map_base = 0x68;	/* no I/O permission map */
+	u64 value = 0;
+
+	if (linear >= FAKE_LDT && linear + bytes <= FAKE_LDT + sizeof(ldt))
+		memcpy(data, (u8 *)ldt + (linear - FAKE_LDT), bytes);
+	else if (linear >= FAKE_GDT && linear + bytes <= FAKE_GDT + sizeof(gdt))
+		memcpy(data, (u8 *)gdt + (linear - FAKE_GDT), bytes);
+	else if (linear >= FAKE_IDT && linear < FAKE_IDT + 4096)
+		for (value = 0; value < bytes; value += 8)
+			idt_entry(linear - FAKE_IDT + value, (u64 *)((u8 *)data + value));
+	else if (linear == FAKE_TSS + 102)
+		memcpy(data, &map_base, 2);
+	else
+		return INSN_UNIMPLEMENTED;
+	return INSN_DONE;
+}
+
 #define RFLAGS_COMPARED 0x0ffffffffffeffffULL	/* all but RF */
 
 enum { MAY_READ = 1, MAY_WRITE = 2 };
@@ -98,12 +148,8 @@ static int cb_read(struct insn_cpu *cpu, u64 linear, void *data, unsigned int by
 	unsigned int i, may;
 	int ret;
 
-	if (acc & INSN_ACC_SYSTEM) {
-		u16 base = 0x68;	/* the only thing asked of the TSS: no permission map */
-
-		memcpy(data, &base, bytes < 2 ? bytes : 2);
-		return INSN_DONE;
-	}
+	if (acc & INSN_ACC_SYSTEM)
+		return system_read(linear, data, bytes);
 	ret = check_access(cpu, linear, bytes, acc & INSN_ACC_WRITE);
 	if (ret != INSN_DONE || acc & INSN_ACC_PROBE)
 		return ret;
@@ -124,10 +170,10 @@ static int cb_write(struct insn_cpu *cpu, u64 linear, const void *data, unsigned
 	return INSN_DONE;
 }
 
-static int cb_cmpxchg(struct insn_cpu *cpu, u64 linear, void *old, const void *new,
-		      unsigned int bytes)
+static int cb_compare_swap(struct insn_cpu *cpu, u64 linear, void *old, const void *new,
+		      unsigned int bytes, u32 acc)
 {
-	return cb_write(cpu, linear, new, bytes, 0);
+	return cb_write(cpu, linear, new, bytes, acc);
 }
 
 static int cb_read_xcr(struct insn_cpu *cpu, u32 index, u64 *value)
@@ -141,8 +187,16 @@ static int cb_read_xcr(struct insn_cpu *cpu, u32 index, u64 *value)
 	return INSN_DONE;
 }
 
+static int cb_get_table(struct insn_cpu *cpu, enum insn_table which, u64 *base, u16 *limit)
+{
+	*base = which == INSN_GDTR ? FAKE_GDT : FAKE_IDT;
+	*limit = which == INSN_GDTR ? sizeof(gdt) - 1 : 4095;
+	return INSN_DONE;
+}
+
 static const struct insn_ops ops = {
-	.read = cb_read, .write = cb_write, .cmpxchg = cb_cmpxchg, .read_xcr = cb_read_xcr,
+	.get_table = cb_get_table,
+	.read = cb_read, .write = cb_write, .compare_swap = cb_compare_swap, .read_xcr = cb_read_xcr,
 };
 
 static struct insn_cpu cpu;
@@ -154,6 +208,14 @@ static bool host_has(void *ctx, const struct insn_cpuid_bit *bit)
 	if (!__get_cpuid_count(bit->leaf, bit->subleaf, &r[0], &r[1], &r[2], &r[3]))
 		return false;
 	return r[bit->reg] >> bit->bit & 1;
+}
+
+static u32 limit_of(u16 selector)
+{
+	u32 limit = 0;
+
+	asm volatile("lsl %1, %0" : "+r"(limit) : "r"((u32)selector));
+	return limit;
 }
 
 static void set_up_cpu(void)
@@ -169,24 +231,31 @@ static void set_up_cpu(void)
 	cpu.cr4 = 0x350ef0;
 	cpu.efer = 0xd01;
 	insn_features_from_cpuid(cpu.features, host_has, NULL);
+	ldt[0] = descriptor(WINDOW, 0xffff, 0x0fb);
+	ldt[1] = descriptor(WINDOW, 0xffff, 0x0f3);
+	/* CPU and node number: Linux keeps them in a limit. */
+	gdt[15] = descriptor(0, limit_of(0x7b), 0x4f5);
 }
 
 static void load_cpu(const struct native_case *c)
 {
-	struct insn_segment code = { 0, 0xffffffff, 0x33, 0xafb }, data = { 0, 0xffffffff, 0x2b, 0xcf3 };
-	unsigned int i;
+	struct insn_segment code = { 0, 0xffffffff, SEL_CODE64, 0xafb };
+	struct insn_segment data = { 0, 0xffffffff, SEL_DATA32, 0xcf3 }, null = { 0, 0, 0, 0 };
 
 	if (c->mode == INSN_MODE_32) {
-		code = (struct insn_segment){ 0, 0xffffffff, 0x23, 0xcfb };
+		code = (struct insn_segment){ 0, 0xffffffff, SEL_CODE32, 0xcfb };
 	} else if (c->mode == INSN_MODE_16) {
-		code = (struct insn_segment){ WINDOW, 0xffff, 7, 0x0fb };
-		data = (struct insn_segment){ WINDOW, 0xffff, 15, 0x0f3 };
+		code = (struct insn_segment){ WINDOW, 0xffff, SEL_CODE16, 0x0fb };
+		data = (struct insn_segment){ WINDOW, 0xffff, SEL_DATA16, 0x0f3 };
 	}
-	for (i = 0; i < 6; i++)
-		cpu.seg[i] = data;
 	cpu.seg[INSN_CS] = code;
+	cpu.seg[INSN_SS] = data;
+	cpu.seg[INSN_DS] = cpu.seg[INSN_ES] = c->mode == INSN_MODE_64 ? null : data;
+	cpu.seg[INSN_FS] = cpu.seg[INSN_GS] = null;
+	cpu.seg[INSN_LDTR] = (struct insn_segment){ FAKE_LDT, sizeof(ldt) - 1, 0x50, 0x082 };
 	cpu.seg[INSN_TR] = (struct insn_segment){ FAKE_TSS, 103, 0x40, 0x08b };
 	cpu.seg_valid = 0xff;
+	cpu.cpl = 3;
 	memcpy(cpu.gpr, c->in.gpr, sizeof(cpu.gpr));
 	cpu.rip = c->in.rip;
 	cpu.rflags = c->in.rflags;
@@ -198,7 +267,7 @@ static void load_cpu(const struct native_case *c)
 static bool is_excluded(const struct insn *insn)
 {
 	switch (insn->id) {
-	case INSN_OP_INT: case INSN_OP_INT1: case INSN_OP_INT3: case INSN_OP_INTO:
+	case INSN_OP_INT1: case INSN_OP_INT3: case INSN_OP_INTO:
 	case INSN_OP_SYSCALL: case INSN_OP_SYSENTER: case INSN_OP_SYSRET: case INSN_OP_SYSEXIT:
 	case INSN_OP_RDTSC: case INSN_OP_RDTSCP: case INSN_OP_RDRAND: case INSN_OP_RDSEED:
 	case INSN_OP_RDPID: case INSN_OP_RDPMC: case INSN_OP_CPUID:
@@ -206,12 +275,21 @@ static bool is_excluded(const struct insn *insn)
 	case INSN_OP_SGDT: case INSN_OP_SIDT: case INSN_OP_SLDT: case INSN_OP_STR: case INSN_OP_SMSW:
 	/* The handler's own thread pointer. */
 	case INSN_OP_WRFSBASE: case INSN_OP_RDFSBASE: case INSN_OP_WRGSBASE: case INSN_OP_RDGSBASE:
-	case INSN_OP_MOV_FROM_SEG: case INSN_OP_PUSH_SEG:
+	case INSN_OP_LFS:
 	case INSN_OP_MONITOR: case INSN_OP_MWAIT: case INSN_OP_MONITORX: case INSN_OP_MWAITX:
 		return true;
 	/* XCR1 is XINUSE: what the process has used just then. */
 	case INSN_OP_XGETBV:
 		return (u32)current.in.gpr[INSN_RCX] == 1;
+	/* Into 64-bit code, RSP's upper half counts, and Linux's return to 16-bit stacks has filled it. */
+	case INSN_OP_CALL_FAR:
+		return current.mode == INSN_MODE_16;
+	case INSN_OP_MOV_TO_SEG:
+		return (insn->modrm >> 3 & 7) == INSN_FS;
+	case INSN_OP_POP_SEG:
+		return insn->opcode == 0xa1;
+	case INSN_OP_INT:
+		return insn->imm == 3 || insn->imm == 4 || (u8)insn->imm == 0x80;
 	}
 	return !insn_can_execute(insn);
 }
@@ -364,6 +442,70 @@ static bool make_instruction(void)
 	return false;
 }
 
+static u16 some_selector(void)
+{
+	static const u16 good[] = {
+		0, 1, 3, SEL_CODE64, SEL_CODE32, SEL_DATA32, SEL_CODE16, SEL_DATA16, 0x7b, 0x10, 0x18, 0x08,
+		0x40, 0x43, 0x50, 0x53, 0x63, SEL_DATA32 & ~3, SEL_CODE32 & ~3, SEL_DATA16 & ~3, 0x83, 0x17,
+	};
+
+	return chance(85) ? good[rnd() % ARRAY_SIZE(good)] : (u16)rnd();
+}
+
+/* A frame for a far return: a target in the window, a code selector, flags, a stack. */
+static void put_frame(u64 at, unsigned int bytes, bool far_only)
+{
+	static const u16 code[] = { SEL_CODE64, SEL_CODE32, SEL_CODE16 };
+	u16 sel = chance(85) ? code[rnd() % 3] : some_selector();
+	u64 base = (sel | 3) == SEL_CODE16 ? WINDOW : 0, frame[5];
+	unsigned int i;
+
+	if (at < DATA || at + 5 * bytes > DATA + RW1_BYTES)
+		return;
+	frame[0] = chance(90) ? WINDOW - base + rnd() % 0x3000 : rnd();
+	frame[1] = sel | (chance(20) ? rnd() << 16 : 0);
+	frame[2] = (rnd() & 0x8d5) | 0x202 | (chance(5) ? 0x40000 : 0);
+	frame[3] = DATA - base + 0x200 + rnd() % 0x1000;
+	frame[4] = chance(80) ? (base ? SEL_DATA16 : SEL_DATA32) : some_selector();
+	if (!far_only && chance(10))
+		frame[2] = rnd() & 0x3f7fd5;
+	for (i = 0; i < 5; i++) {
+		memcpy(shadow + (at - DATA) + i * bytes, &frame[i], bytes);
+		memcpy(native_data + (at - DATA) + i * bytes, &frame[i], bytes);
+	}
+}
+
+/* Far pointers and selectors in memory, for instructions that load them. */
+static void put_far_pointer(u64 at)
+{
+	u64 offset = WINDOW + rnd() % 0x3000;
+	u16 sel = some_selector();
+	unsigned int bytes = current_insn.opsize;
+
+	if (at < DATA || at + 16 > DATA + RW1_BYTES)
+		return;
+	switch (current_insn.id) {
+	case INSN_OP_JMP_FAR: case INSN_OP_CALL_FAR:
+		sel = chance(80) ? (u16[]){ SEL_CODE64, SEL_CODE32, SEL_CODE16 }[rnd() % 3] : sel;
+		if ((sel | 3) == SEL_CODE16)
+			offset -= WINDOW;
+		break;
+	case INSN_OP_LES: case INSN_OP_LDS: case INSN_OP_LSS: case INSN_OP_LGS:
+		break;
+	case INSN_OP_MOV_TO_SEG: case INSN_OP_LAR: case INSN_OP_LSL: case INSN_OP_VERR:
+	case INSN_OP_VERW: case INSN_OP_ARPL:
+		bytes = 0;
+		break;
+	default:
+		return;
+	}
+	if (bytes == 8 && cpu.vendor == INSN_VENDOR_AMD)
+		bytes = 4;
+	memcpy(shadow + (at - DATA), &offset, bytes);
+	memcpy(shadow + (at - DATA) + bytes, &sel, 2);
+	memcpy(native_data + (at - DATA), shadow + (at - DATA), 16);
+}
+
 /* State that lets the instruction do something, most of the time. */
 static void fit_state(void)
 {
@@ -386,6 +528,30 @@ static void fit_state(void)
 		gpr[INSN_RDI] = target(current.mode) - base;
 		if (chance(90))
 			gpr[INSN_RCX] = rnd() % 4;
+		break;
+	case INSN_OP_MOV_TO_SEG: case INSN_OP_LAR: case INSN_OP_LSL: case INSN_OP_VERR:
+	case INSN_OP_VERW: case INSN_OP_ARPL:
+		if (!(insn->prefix & INSN_PFX_MEM))
+			gpr[insn->rm] = (gpr[insn->rm] & ~0xffffULL) | some_selector();
+		break;
+	case INSN_OP_POP_SEG: {
+		u16 sel = some_selector();
+
+		if (*stack + base >= DATA && *stack + base < DATA + RW1_BYTES - 2) {
+			memcpy(shadow + (*stack + base - DATA), &sel, 2);
+			memcpy(native_data + (*stack + base - DATA), &sel, 2);
+		}
+		break;
+	}
+	case INSN_OP_RET_FAR: case INSN_OP_IRET:
+		/* How wide the selector is read, and so its alignment, is the processor's own. */
+		current.in.rflags &= ~0x40000ULL;
+		put_frame(*stack + base, insn->opsize, insn->id == INSN_OP_RET_FAR);
+		break;
+	case INSN_OP_XGETBV:
+		/* XINUSE answers for the processor's own state. */
+		if ((u32)gpr[INSN_RCX] == 1)
+			gpr[INSN_RCX] = 0;
 		break;
 	case INSN_OP_XLAT:
 		gpr[INSN_RBX] = at - base - (u8)gpr[INSN_RAX];
@@ -411,6 +577,7 @@ static void fit_state(void)
 	}
 	if (insn->prefix & INSN_PFX_MEM) {
 		aim_operand(at);
+		put_far_pointer(at);
 		if ((insn->id == INSN_OP_CMPXCHG || insn->id == INSN_OP_CMPXCHG8B) && chance(50) &&
 		    at >= DATA && at < DATA + 0x1000 && insn->base != INSN_RAX && insn->base != INSN_RDX) {
 			unsigned int half = insn->opsize;
@@ -418,6 +585,14 @@ static void fit_state(void)
 			memcpy(&gpr[INSN_RAX], shadow + (at - DATA), 8);
 			memcpy(&gpr[INSN_RDX], shadow + (at - DATA) + (half == 8 ? 8 : 4), 8);
 		}
+	}
+	if ((insn->id == INSN_OP_JMP_FAR || insn->id == INSN_OP_CALL_FAR) && insn->opcode != 0xff) {
+		u16 sel = chance(70) ? (u16[]){ SEL_CODE64, SEL_CODE32, SEL_CODE16 }[rnd() % 3] : some_selector();
+		u64 to = WINDOW - ((sel | 3) == SEL_CODE16 ? WINDOW : 0) + rnd() % 0x3000;
+
+		memcpy(current.code + insn->length - 2, &sel, 2);
+		memcpy(current.code + insn->length - 2 - (insn->opsize == 2 ? 2 : 4), &to,
+		       insn->opsize == 2 ? 2 : 4);
 	}
 	if (insn->opcode >= 0xa0 && insn->opcode <= 0xa3 && insn->id == INSN_OP_MOV)
 		patch_displacement(at - base, insn->adsize, true);
@@ -501,6 +676,14 @@ static void explain(const char *what, const struct native_state *left, int ret)
 	       (unsigned long long)current.in.rflags, (unsigned long long)left->rflags,
 	       (unsigned long long)cpu.rflags, (unsigned long long)current.in.rip,
 	       (unsigned long long)left->rip, (unsigned long long)cpu.rip);
+	for (i = 0; i < sizeof(shadow); i++)
+		if (shadow[i] != native_data[i])
+			printf("#   memory at %#lx native %02x emulated %02x\n", DATA + i, native_data[i],
+			       shadow[i]);
+	for (i = 0; i < 6; i++)
+		if (left->sel[i] != cpu.seg[i].selector)
+			printf("#   segment %u native %#x emulated %#x\n", i, left->sel[i],
+			       cpu.seg[i].selector);
 	for (i = 0; i < 16; i++)
 		if (left->gpr[i] != cpu.gpr[i] || current.in.gpr[i] != cpu.gpr[i])
 			printf("#   r%u in %#llx native %#llx emulated %#llx\n", i,
@@ -526,10 +709,17 @@ static int emulate(void)
 	return ret;
 }
 
+static u16 code_selector(void)
+{
+	return current.mode == INSN_MODE_16 ? SEL_CODE16 : current.mode == INSN_MODE_32 ? SEL_CODE32 :
+	       SEL_CODE64;
+}
+
 /* It ran, and then met an INT3, the step trap, or nothing at the place it jumped to. */
 static bool native_ran(const struct native_state *left, u64 *rip)
 {
-	u64 linear = left->rip + segment_base();
+	/* The segment may be another one by now. */
+	u64 linear = left->rip + (left->sel[INSN_CS] == SEL_CODE16 ? WINDOW : 0);
 
 	*rip = left->rip;
 	if (left->vector == INSN_EXC_DB)
@@ -538,11 +728,11 @@ static bool native_ran(const struct native_state *left, u64 *rip)
 		--*rip;
 		return true;
 	}
-	if (left->rip == current.in.rip)
+	if (left->rip == current.in.rip && left->sel[INSN_CS] == code_selector())
 		return false;
 	/* Fetching from the target failed: the jump itself was done. */
 	return (left->vector == INSN_EXC_PF && left->cr2 == linear && left->error & 0x10) ||
-	       (left->vector == INSN_EXC_GP && current.mode != INSN_MODE_64);
+	       (left->vector == INSN_EXC_GP && left->sel[INSN_CS] != SEL_CODE64);
 }
 
 static void compare(const struct native_state *left)
@@ -597,12 +787,22 @@ static void compare(const struct native_state *left)
 	if (!ran && current_insn.id == INSN_OP_POPA)
 		reg_mask = 0;
 	for (i = 0; i < 16; i++) {
-		/* A return to a 16-bit stack leaves the kernel's bits in the upper half. */
-		u64 mask = current.mode == INSN_MODE_16 && i == INSN_RSP ? 0xffff : reg_mask;
+		/*
+		 * A return to a 16-bit stack leaves the kernel's bits in the upper half; what leaves
+		 * 32-bit code saves 32 bits of the stack pointer.
+		 */
+		u64 mask = left->sel[INSN_SS] == SEL_DATA16 && i == INSN_RSP ? reg_mask & 0xffff : reg_mask;
+
+		if (i == INSN_RSP && left->sel[INSN_CS] != SEL_CODE64)
+			mask &= 0xffffffff;
 
 		if ((left->gpr[i] ^ cpu.gpr[i]) & mask)
 			return explain("register", left, ret);
 	}
+	/* The kernel's IRET clears the RPL of null selectors. */
+	for (i = 0; i < 6; i++)
+		if (left->sel[i] != cpu.seg[i].selector && (left->sel[i] || cpu.seg[i].selector & ~3))
+			return explain("selector", left, ret);
 	if ((rip ^ cpu.rip) & (current.mode == INSN_MODE_64 ? ~0ULL : 0xffffffff))
 		return explain("rip", left, ret);
 	if ((left->rflags ^ cpu.rflags) & flag_mask)
@@ -615,8 +815,8 @@ static void compare(const struct native_state *left)
 /* It would run for ever, or Linux would act: the vsyscall page is its own. */
 static bool unsuitable_target(void)
 {
-	u64 at = cpu.rip - current.in.rip;
-
+	u64 at = cpu.rip + (cpu.seg[INSN_CS].selector == SEL_CODE16 ? WINDOW : 0) - current.in.rip -
+		 segment_base();
 	return (at < 16 && at != current_insn.length) || cpu.rip >> 12 == 0xffffffffff600;
 }
 
@@ -654,6 +854,17 @@ static bool next(const struct native_state *left, struct native_case *todo)
 	return true;
 }
 
+/* Linux tells the CPU's number by a segment limit, which LSL shows. */
+static void stay_on_cpu(void)
+{
+	int now = sched_getcpu();
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(now < 0 ? 0 : now, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 int main(void)
 {
 	const char *env = getenv("CASES");
@@ -663,6 +874,7 @@ int main(void)
 	wanted_cases = env ? strtoull(env, NULL, 0) : 5000000;
 	env = getenv("SEED");
 	seed = (env ? strtoull(env, NULL, 0) : 1) * 0x9e3779b97f4a7c15ULL;
+	stay_on_cpu();
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	set_up_cpu();
 	setvbuf(stdout, malloc(1 << 16), _IOFBF, 1 << 16);

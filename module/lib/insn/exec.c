@@ -52,10 +52,14 @@ static const insn_handler handlers[INSN_OP_EXECUTED_END] = {
 	[INSN_OP_LOOPNE] = x_loop, [INSN_OP_JCXZ] = x_jcxz, [INSN_OP_BOUND] = x_bound,
 	[INSN_OP_UD0] = x_ud, [INSN_OP_UD1] = x_ud, [INSN_OP_UD2] = x_ud,
 
+	[INSN_OP_JMP_FAR] = x_jmp_far, [INSN_OP_CALL_FAR] = x_call_far, [INSN_OP_RET_FAR] = x_ret_far,
+	[INSN_OP_INT] = x_int, [INSN_OP_INT3] = x_int3, [INSN_OP_INTO] = x_into,
+	[INSN_OP_INT1] = x_int1, [INSN_OP_IRET] = x_iret,
+
 	[INSN_OP_CLC] = x_clc, [INSN_OP_STC] = x_stc, [INSN_OP_CMC] = x_cmc,
 	[INSN_OP_CLD] = x_cld, [INSN_OP_STD] = x_std, [INSN_OP_CLI] = x_cli, [INSN_OP_STI] = x_sti,
 	[INSN_OP_CLAC] = x_clac, [INSN_OP_STAC] = x_clac,
-	[INSN_OP_NOP] = x_nop, [INSN_OP_PAUSE] = x_pause, [INSN_OP_HLT] = x_hlt,
+	[INSN_OP_FWAIT] = x_fwait, [INSN_OP_NOP] = x_nop, [INSN_OP_PAUSE] = x_pause, [INSN_OP_HLT] = x_hlt,
 	[INSN_OP_ENDBR32] = x_nop, [INSN_OP_ENDBR64] = x_nop,
 	[INSN_OP_PREFETCH] = x_nop, [INSN_OP_PREFETCHW] = x_nop, [INSN_OP_PREFETCHWT1] = x_nop,
 	[INSN_OP_PREFETCHNTA] = x_nop, [INSN_OP_PREFETCHT0] = x_nop, [INSN_OP_PREFETCHT1] = x_nop,
@@ -85,7 +89,12 @@ static const insn_handler handlers[INSN_OP_EXECUTED_END] = {
 	[INSN_OP_SWAPGS] = x_swapgs, [INSN_OP_RDFSBASE] = x_rdfsbase,
 	[INSN_OP_RDGSBASE] = x_rdfsbase, [INSN_OP_WRFSBASE] = x_wrfsbase,
 	[INSN_OP_WRGSBASE] = x_wrfsbase,
-	[INSN_OP_MOV_FROM_SEG] = x_mov_from_seg, [INSN_OP_PUSH_SEG] = x_push_seg,
+	[INSN_OP_MOV_FROM_SEG] = x_mov_from_seg, [INSN_OP_MOV_TO_SEG] = x_mov_to_seg,
+	[INSN_OP_PUSH_SEG] = x_push_seg, [INSN_OP_POP_SEG] = x_pop_seg,
+	[INSN_OP_LES] = x_load_far, [INSN_OP_LDS] = x_load_far, [INSN_OP_LSS] = x_load_far,
+	[INSN_OP_LFS] = x_load_far, [INSN_OP_LGS] = x_load_far,
+	[INSN_OP_LLDT] = x_lldt, [INSN_OP_LTR] = x_ltr, [INSN_OP_LAR] = x_lar, [INSN_OP_LSL] = x_lsl,
+	[INSN_OP_VERR] = x_verr, [INSN_OP_VERW] = x_verr, [INSN_OP_ARPL] = x_arpl,
 };
 
 int insn_raise(struct insn_cpu *cpu, u8 vector, u32 error)
@@ -164,6 +173,9 @@ int insn_fetch_decode(struct insn_cpu *cpu, struct insn *insn)
 		case INSN_TOO_LONG:
 			return insn_raise(cpu, INSN_EXC_GP, 0);
 		default:
+			/* VEX, EVEX and XOP exist in protected mode only. */
+			if (!is_protected(cpu))
+				return insn_raise(cpu, INSN_EXC_UD, 0);
 			return INSN_UNIMPLEMENTED;
 		}
 	}
@@ -213,6 +225,7 @@ int insn_execute(struct insn_cpu *cpu, const struct insn *insn)
 	x.rip = cpu->rip + insn->length;
 	x.flags = cpu->rflags & ~(u64)FL_RF;
 	x.ea = 0;
+	x.ext = 0;
 	if ((insn->mode & INSN_MODE_MASK) != INSN_MODE_64)
 		x.rip = (u32)x.rip;
 	if (insn->prefix & INSN_PFX_MEM)

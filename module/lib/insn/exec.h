@@ -73,6 +73,7 @@
  * @rip:   RIP if the handler succeeds
  * @flags: RFLAGS if the handler succeeds
  * @ea:    offset of the ModRM memory operand, address size applied
+ * @ext:   error codes that name a selector have EXT set: an event came from outside
  */
 struct exec {
 	struct insn_cpu *cpu;
@@ -80,6 +81,7 @@ struct exec {
 	u64 rip;
 	u64 flags;
 	u64 ea;
+	u32 ext;
 };
 
 typedef int (*insn_handler)(struct exec *x);
@@ -190,6 +192,8 @@ int linear_address(struct exec *x, unsigned int seg, u64 offset, unsigned int by
 int mem_read(struct exec *x, unsigned int seg, u64 offset, void *data, unsigned int bytes, u32 acc);
 int mem_write(struct exec *x, unsigned int seg, u64 offset, const void *data, unsigned int bytes,
 	      u32 acc);
+/* #AC, when it is on. */
+int check_alignment(struct exec *x, u64 linear, unsigned int bytes);
 /* Supervisor accesses to tables, by linear address. */
 int sys_read(struct insn_cpu *cpu, u64 linear, void *data, unsigned int bytes);
 int sys_write(struct insn_cpu *cpu, u64 linear, const void *data, unsigned int bytes);
@@ -301,12 +305,14 @@ H(movs); H(cmps); H(stos); H(lods); H(scas); H(ins); H(outs); H(in); H(out);
 H(push); H(pop); H(pusha); H(popa); H(pushf); H(popf); H(enter); H(leave);
 H(jcc); H(jmp); H(call); H(ret); H(loop); H(jcxz); H(bound);
 H(clc); H(stc); H(cmc); H(cld); H(std); H(cli); H(sti); H(clac); H(nop); H(pause);
-H(hlt); H(ud); H(fence);
+H(hlt); H(ud); H(fence); H(fwait);
 H(mov_from_cr); H(mov_to_cr); H(mov_from_dr); H(mov_to_dr); H(clts); H(smsw); H(lmsw);
 H(sgdt); H(lgdt); H(sldt); H(invlpg); H(invpcid); H(invd); H(clflush); H(clzero);
 H(rdmsr); H(wrmsr); H(rdtsc); H(rdpid); H(rdpmc); H(cpuid); H(rdrand); H(xgetbv); H(xsetbv);
 H(rdpkru); H(wrpkru); H(monitor); H(mwait); H(swapgs); H(rdfsbase); H(wrfsbase);
-H(mov_from_seg); H(push_seg);
+H(mov_from_seg); H(mov_to_seg); H(push_seg); H(pop_seg); H(load_far); H(lldt); H(ltr);
+H(lar); H(lsl); H(verr); H(arpl);
+H(jmp_far); H(call_far); H(ret_far); H(int); H(int3); H(into); H(int1); H(iret);
 #undef H
 
 #endif /* FERRY_LIB_INSN_EXEC_H */

@@ -225,7 +225,7 @@ enum insn_table { INSN_GDTR, INSN_IDTR };
 #define INSN_ACC_WRITE	0x1	/* in read(): the same bytes will be written (RMW) */
 #define INSN_ACC_SYSTEM	0x2	/* supervisor access whatever the CPL: tables, TSS */
 #define INSN_ACC_FETCH	0x4
-#define INSN_ACC_LOCK	0x8	/* LOCK or implied: cmpxchg() will follow a read() */
+#define INSN_ACC_LOCK	0x8	/* LOCK or implied: compare_swap() will follow a read() */
 #define INSN_ACC_PROBE	0x10	/* read(): raise the fault of an access, but access nothing */
 
 /* Events that end with an instruction: cpu->events. */
@@ -282,14 +282,14 @@ struct insn_ops {
 	int (*write)(struct insn_cpu *cpu, u64 linear, const void *data, unsigned int bytes,
 		     u32 acc);
 	/**
-	 * @cmpxchg: atomically replace
+	 * @compare_swap: atomically replace
 	 * @old: [IN] expected, [OUT] what was there; they are equal if @new was stored
 	 * @new: [IN] what to store; @bytes is 1, 2, 4, 8 or 16
 	 *
 	 * NULL: read() and write() are used; right for a machine with one processor.
 	 */
-	int (*cmpxchg)(struct insn_cpu *cpu, u64 linear, void *old, const void *new,
-		       unsigned int bytes);
+	int (*compare_swap)(struct insn_cpu *cpu, u64 linear, void *old, const void *new,
+		       unsigned int bytes, u32 acc);
 	/* @iterated: a REP iteration was committed; forget answers given to it. May be NULL. */
 	void (*iterated)(struct insn_cpu *cpu);
 
@@ -420,6 +420,59 @@ int insn_fetch_decode(struct insn_cpu *cpu, struct insn *insn);
  * INSN_EV_REP). The caller acts on events and delivers exceptions.
  */
 int insn_execute(struct insn_cpu *cpu, const struct insn *insn);
+
+/* Where an event comes from: struct insn_event @type. */
+enum insn_event_type {
+	INSN_EVENT_EXTERNAL,	/* an interrupt of the interrupt controller, or NMI */
+	INSN_EVENT_EXCEPTION,
+	INSN_EVENT_SOFT_INT,	/* INT n */
+	INSN_EVENT_SOFT_EXC,	/* INT3, INTO */
+	INSN_EVENT_INT1,
+};
+
+/**
+ * struct insn_event - an interrupt or exception to deliver
+ * @vector:    its vector
+ * @type:      enum insn_event_type
+ * @has_error: an error code is pushed (not in real mode)
+ * @error:     it
+ */
+struct insn_event {
+	u8 vector;
+	u8 type;
+	bool has_error;
+	u32 error;
+};
+
+/**
+ * insn_deliver - deliver an event through the IVT or IDT
+ * @cpu:   [IN/OUT] the processor; @rip and @rflags are what is pushed (the
+ *         caller has set RF for a fault, CR2 for #PF and DR6 for #DB)
+ * @event: [IN]
+ *
+ * Task gates switch tasks. A fault on the way is returned, not turned into #DF:
+ * which pairs make a double fault is the caller's table (SDM table 6-5).
+ *
+ * Return: enum insn_result.
+ */
+int insn_deliver(struct insn_cpu *cpu, const struct insn_event *event);
+
+enum insn_task_reason { INSN_TASK_JMP, INSN_TASK_CALL, INSN_TASK_IRET, INSN_TASK_GATE };
+
+/**
+ * insn_task_switch - switch to the task of a TSS
+ * @cpu:      [IN/OUT] the processor; @rip is saved into the old TSS
+ * @selector: [IN] of the new TSS; ignored for IRET, which follows the back link
+ * @reason:   [IN] enum insn_task_reason
+ * @event:    [IN] with GATE: the event, whose error code goes to the new stack
+ *
+ * For task-switch exits and for insn_execute(). A fault after the commit point
+ * (SDM volume 3 section 7.3) is returned with the processor in the new task.
+ *
+ * Return: enum insn_result. INSN_EV_TASK if the new TSS asks for a trap.
+ */
+int insn_task_switch(struct insn_cpu *cpu, u16 selector, enum insn_task_reason reason,
+		     const struct insn_event *event);
 
 /* insn_can_execute - whether insn_execute() knows what this instruction does */
 bool insn_can_execute(const struct insn *insn);

@@ -96,7 +96,7 @@ int linear_address(struct exec *x, unsigned int seg, u64 offset, unsigned int by
 }
 
 /* Alignment is checked at CPL 3 only, and after the segment. SDM volume 3 6.15, #AC. */
-static int check_alignment(struct exec *x, u64 linear, unsigned int bytes)
+int check_alignment(struct exec *x, u64 linear, unsigned int bytes)
 {
 	unsigned int align = bytes;
 

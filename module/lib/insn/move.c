@@ -267,12 +267,12 @@ int x_cmpxchg8b(struct exec *x)
 		value[0] |= value[1] << 32;
 		new[0] |= new[1] << 32;
 	}
-	if (insn->prefix & INSN_PFX_LOCK && x->cpu->ops->cmpxchg) {
+	if (insn->prefix & INSN_PFX_LOCK && x->cpu->ops->compare_swap) {
 		u64 seen[2] = { value[0], value[1] };
 
 		TRY(linear_address(x, insn->seg, x->ea, half * 2, true, &linear));
 		/* In parentheses: some kernels have a macro of that name. */
-		TRY((x->cpu->ops->cmpxchg)(x->cpu, linear, seen, new, half * 2));
+		TRY(x->cpu->ops->compare_swap(x->cpu, linear, seen, new, half * 2, 0));
 		if (seen[0] != value[0] || (half == 8 && seen[1] != value[1]))
 			return INSN_RETRY;
 	} else {
@@ -352,6 +352,14 @@ int x_pause(struct exec *x)
 int x_fence(struct exec *x)
 {
 	return do_special(x, INSN_SP_CACHE_FENCE, x->insn->id, 0);
+}
+
+/* An unmasked x87 exception that is pending is raised by the x87's own instructions. */
+int x_fwait(struct exec *x)
+{
+	const u64 both = CR0_MP | CR0_TS;
+
+	return (x->cpu->cr0 & both) == both ? raise(x, INSN_EXC_NM, 0) : INSN_DONE;
 }
 
 int x_hlt(struct exec *x)

@@ -115,10 +115,10 @@ int put_op_rw(struct exec *x, unsigned int nr, unsigned int bytes, u64 old, u64 
 	const struct insn *insn = x->insn;
 	u64 linear, seen = old;
 
-	if (likely(!is_locked(x)) || !op_is_mem(x, nr) || !x->cpu->ops->cmpxchg)
+	if (likely(!is_locked(x)) || !op_is_mem(x, nr) || !x->cpu->ops->compare_swap)
 		return put_op(x, nr, bytes, value);
 	TRY(linear_address(x, insn->seg, x->ea, bytes, true, &linear));
-	TRY((x->cpu->ops->cmpxchg)(x->cpu, linear, &seen, &value, bytes));
+	TRY(x->cpu->ops->compare_swap(x->cpu, linear, &seen, &value, bytes, 0));
 	return seen == old ? INSN_DONE : INSN_RETRY;
 }
 

@@ -172,27 +172,6 @@ int x_sldt(struct exec *x)
 	return put_op(x, 0, op_is_mem(x, 0) ? 2 : x->insn->opsize, x->cpu->seg[nr].selector);
 }
 
-int x_mov_from_seg(struct exec *x)
-{
-	unsigned int nr = x->insn->modrm >> 3 & 7;
-
-	TRY(load_segment_cache(x->cpu, nr));
-	return put_op(x, 0, op_is_mem(x, 0) ? 2 : x->insn->opsize, x->cpu->seg[nr].selector);
-}
-
-/* The slot has operand size; processors write only its low 16 bits, or all of it. */
-int x_push_seg(struct exec *x)
-{
-	unsigned int nr = OPC_NR(x->insn->row->op[0]);
-	struct stack s;
-
-	TRY(load_segment_cache(x->cpu, nr));
-	TRY(stack_open(x, &s));
-	TRY(stack_push(x, &s, x->cpu->seg[nr].selector, x->insn->opsize));
-	stack_close(x, &s);
-	return INSN_DONE;
-}
-
 /* ----- FS and GS base */
 
 static int write_segment_base(struct exec *x, unsigned int nr, u64 base)
