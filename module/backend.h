@@ -155,6 +155,12 @@ struct ferry_backend {
 	 * have been served when this returns; interrupts are still pending.
 	 */
 	int (*enter)(struct ferry_vcpu *vcpu);
+	/*
+	 * [irqsoff] Interrupts are about to be enabled: leave nothing of the guest's and of the
+	 * hardware's guest mode in the CPU that an interrupt handler must not meet. NULL: nothing
+	 * ever is.
+	 */
+	void (*leave)(struct ferry_vcpu *vcpu);
 	/* [irqsoff] raw exit to neutral; puts an interrupted delivery into vcpu->injected */
 	void (*decode)(struct ferry_vcpu *vcpu, struct ferry_exit *exit);
 	/* [any] "SVM CPUID 0x72": the raw name of an exit code for reports */
@@ -192,5 +198,6 @@ struct ferry_backend {
 };
 
 extern const struct ferry_backend svm_backend;
+extern const struct ferry_backend vmx_backend;
 
 #endif /* FERRY_BACKEND_H */

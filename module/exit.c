@@ -18,6 +18,8 @@
 
 #define DR6_BS BIT_ULL(14)
 
+#define X86_EXC_UD 6
+
 /* ------------------------------------------------------------------- services */
 
 /* 0: the bytes cannot be read in this context. */
@@ -228,20 +230,33 @@ static enum ferry_next on_emulate(struct ferry_vcpu *vcpu, enum ferry_stage stag
 	return ferry_emulate(vcpu, stage);
 }
 
-/* An exception intercepted only so that the host stays in control: the guest gets it. */
-static enum ferry_next on_exception(struct ferry_vcpu *vcpu, enum ferry_stage stage)
-{
-	ferry_queue_exception(vcpu, vcpu->exit.exception.vector, vcpu->exit.exception.has_error,
-			      vcpu->exit.exception.error, vcpu->exit.exception.payload);
-	return FERRY_RESUME;
-}
-
 /* No paravirtual call is offered: KVM's "no such call" (1000), and only the kernel may ask. */
 static enum ferry_next on_hypercall(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 {
 	if (!ferry_skip_insn(vcpu, stage))
 		return FERRY_NEXT_STAGE;
 	vcpu->regs[FERRY_RAX] = ferry_backend->cpl(vcpu) ? -1LL : -1000LL;
+	return FERRY_RESUME;
+}
+
+/* VMCALL and VMMCALL: the other vendor's is #UD here, and a guest may have come from there. */
+static bool is_hypercall(struct ferry_vcpu *vcpu)
+{
+	u8 op[3];
+
+	return ferry_insn_bytes(vcpu, op, sizeof(op)) == sizeof(op) && op[0] == 0x0f &&
+	       op[1] == 0x01 && (op[2] == 0xc1 || op[2] == 0xd9);
+}
+
+/* An exception intercepted only so that the host stays in control: the guest gets it. */
+static enum ferry_next on_exception(struct ferry_vcpu *vcpu, enum ferry_stage stage)
+{
+	if (vcpu->exit.exception.vector == X86_EXC_UD && is_hypercall(vcpu)) {
+		vcpu->exit.insn_len = 3;
+		return on_hypercall(vcpu, stage);
+	}
+	ferry_queue_exception(vcpu, vcpu->exit.exception.vector, vcpu->exit.exception.has_error,
+			      vcpu->exit.exception.error, vcpu->exit.exception.payload);
 	return FERRY_RESUME;
 }
 

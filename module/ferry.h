@@ -302,6 +302,7 @@ const struct ferry_policy_msr *ferry_policy_msrs(struct ferry_vm *vm, u32 *nr);
 /* ----- msr.c: 0, or -EINVAL for #GP(0); host = from state set or get, not from the guest */
 int ferry_msr_read(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool host);
 int ferry_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value, bool host);
+bool ferry_valid_pat(u64 pat); /* every type exists */
 void ferry_msr_reset(struct ferry_vcpu *vcpu);
 int ferry_msr_save(struct ferry_vcpu *vcpu, struct ferry_state_msrs *out, u32 capacity);
 int ferry_msr_load(struct ferry_vcpu *vcpu, const struct ferry_state_msrs *in);

@@ -22,6 +22,7 @@ const struct ferry_backend *ferry_backend;
 
 static const struct ferry_backend *const backends[] = {
 	&svm_backend,
+	&vmx_backend,
 };
 
 static long dev_get_info(void *object, void *arg)
@@ -34,8 +35,8 @@ static long dev_get_info(void *object, void *arg)
 		.size = info->size,
 		.api_version = FERRY_API_VERSION,
 		.backend = ferry_backend->id,
-		.caps = ferry_backend->caps() | FERRY_CAP_DIRTY_AD | FERRY_CAP_DIRTY_WP |
-			FERRY_CAP_MIGRATE | (ferry_host_tsc_stable() ? FERRY_CAP_TSC_STABLE : 0),
+		.caps = ferry_backend->caps() | FERRY_CAP_MIGRATE |
+			(ferry_host_tsc_stable() ? FERRY_CAP_TSC_STABLE : 0),
 		.max_vcpus = FERRY_MAX_VCPUS,
 		.max_regions = FERRY_MAX_REGIONS,
 		.phys_bits = boot_cpu_data.x86_phys_bits,

@@ -215,6 +215,16 @@ static int hwcr(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write, bool
 	return 0;
 }
 
+bool ferry_valid_pat(u64 pat)
+{
+	int i;
+
+	for (i = 0; i < 8; i++, pat >>= 8)
+		if ((pat & 0xff) > 7 || (pat & 0xff) == 2 || (pat & 0xff) == 3)
+			return false;
+	return true;
+}
+
 static bool mtrr_type_ok(u8 type)
 {
 	return type == 0 || type == 1 || (type >= 4 && type <= 6);

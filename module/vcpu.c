@@ -376,6 +376,8 @@ static enum ferry_next run_section(struct ferry_vcpu *vcpu)
 			 */
 		} while (next == FERRY_RESUME && vcpu->exit.kind != FERRY_XK_INTR &&
 			 !READ_ONCE(vcpu->requests) && !vcpu->injected.type && !vcpu->pending.type);
+		if (hw->leave)
+			hw->leave(vcpu);
 		ferry_xcr0_restore(vcpu);
 		WRITE_ONCE(vcpu->where, FERRY_IN_SECTION);
 		local_irq_enable(); /* delivers what is pending */

@@ -63,7 +63,7 @@ static int illegal_state(struct svm_vcpu *svm, u64 *value)
 	if (*value >> svm_hw.phys_bits)
 		return SVM_REFUSAL_NESTED_CR3;
 	*value = save->g_pat;
-	if (!svm_valid_pat(save->g_pat))
+	if (!ferry_valid_pat(save->g_pat))
 		return SVM_REFUSAL_PAT;
 	return -1;
 }

@@ -313,16 +313,6 @@ static u64 *msr_field(struct svm_vcpu *svm, u32 index)
 	}
 }
 
-bool svm_valid_pat(u64 pat)
-{
-	int i;
-
-	for (i = 0; i < 8; i++, pat >>= 8)
-		if ((pat & 0xff) > 7 || (pat & 0xff) == 2 || (pat & 0xff) == 3)
-			return false;
-	return true;
-}
-
 int svm_get_msr(struct ferry_vcpu *vcpu, u32 index, u64 *value)
 {
 	u64 *field;
@@ -355,7 +345,7 @@ int svm_set_msr(struct ferry_vcpu *vcpu, u32 index, u64 value)
 	field = msr_field(svm, index);
 	if (!field)
 		return -ENOENT;
-	if (index == MSR_IA32_CR_PAT && !svm_valid_pat(value))
+	if (index == MSR_IA32_CR_PAT && !ferry_valid_pat(value))
 		return -EINVAL;
 	*field = value;
 	if (svm->intel) {

@@ -216,7 +216,6 @@ void svm_get_segment(struct ferry_vcpu *vcpu, int seg, struct ferry_segment *out
 void svm_set_segment(struct ferry_vcpu *vcpu, int seg, const struct ferry_segment *in);
 void svm_get_tables(struct ferry_vcpu *vcpu, struct ferry_state_segments *out);
 void svm_set_tables(struct ferry_vcpu *vcpu, const struct ferry_state_segments *in);
-bool svm_valid_pat(u64 pat);
 int svm_get_msr(struct ferry_vcpu *vcpu, u32 index, u64 *value);
 int svm_set_msr(struct ferry_vcpu *vcpu, u32 index, u64 value);
 int svm_cpl(struct ferry_vcpu *vcpu);
