@@ -90,11 +90,9 @@ static int give_findings(struct ferry_migration *m, struct ferry_migrate *args)
 {
 	u32 have = min_t(u32, m->nr_findings, FERRY_STREAM_MAX_FINDINGS);
 
-	if (!m->findings || !m->nr_findings)
-		return 0;
 	have = min(have, args->nr_findings);
 	args->nr_findings = m->nr_findings;
-	if (!args->findings || !have)
+	if (!args->findings || !m->findings || !have)
 		return 0;
 	return copy_to_user(u64_to_user_ptr(args->findings), m->findings,
 			    have * sizeof(*m->findings)) ? -EFAULT : 0;
@@ -141,6 +139,8 @@ static void free_bitmaps(struct ferry_migration *m)
 /* Everything an attempt holds; the VM's regions may change again. */
 void ferry_migration_close(struct ferry_migration *m)
 {
+	if (m->pinned)
+		FERRY_PROGRESS(m, elapsed_us, div_u64(ktime_get_ns() - m->began, 1000));
 	ferry_link_close(&m->link);
 	free_bitmaps(m);
 	kvfree(m->buf);
@@ -204,7 +204,7 @@ int ferry_migration_open(struct ferry_migration *m, struct ferry_migrate *args, 
 	wire_tx_init(&m->tx, &m->io, ferry_crc32c);
 	wire_rx_init(&m->rx, &m->io, ferry_crc32c, m->buf,
 		     dest ? WIRE_RX_HELLO : WIRE_RX_BACK_HELLO);
-	m->began = ktime_get_ns();
+	WRITE_ONCE(m->began, ktime_get_ns());
 	WRITE_ONCE(m->pinned, true);
 	return 0;
 }
@@ -322,6 +322,7 @@ static void stop_log(struct ferry_migration *m)
 static void last_words(struct ferry_migration *m)
 {
 	m->link.deaf = true;
+	m->link.limit = 0;
 	m->link.timeout_ms = min(m->link.timeout_ms, LAST_WORDS_MS);
 }
 
@@ -372,6 +373,7 @@ static int source_do(struct ferry_migration *m, enum wire_action action)
 		/* Nothing on this side may run this generation from here on. */
 		atomic_or(FERRY_HOLD_FENCED, &vm->hold);
 		m->link.deaf = true;
+		m->link.limit = 0;
 		return ferry_send_token(m, FERRY_REC_COMMIT);
 	case WIRE_DO_UNFENCE:
 		atomic_andnot(FERRY_HOLD_FENCED, &vm->hold);
@@ -424,6 +426,10 @@ int ferry_source_over(struct ferry_migration *m, int err)
 
 	if (err == -ERESTARTNOHAND)
 		return err;
+	if (err == -ETIMEDOUT && m->link.limit && ktime_get_ns() > m->link.limit)
+		ferry_migration_fail(m, err, "the guest stood still for %llu ms and the move had not"
+				     " ended: the link has become too slow; the guest runs on here",
+				     div_u64(ktime_get_ns() - m->frozen, NSEC_PER_MSEC));
 	ferry_migration_fail(m, err, event == WIRE_EV_CANCEL ? "cancelled" :
 			     err == -ETIMEDOUT ? "the other side did not answer in time" :
 			     err == -ENOSPC ? "no space is left for the file" :
@@ -620,6 +626,10 @@ int ferry_migrate_abort(struct ferry_vm *vm, struct ferry_migrate *args)
 	struct ferry_migration *m = ferry_migration_begin(vm, false);
 
 	if (PTR_ERR(m) == -EBUSY) {
+		u32 phase = READ_ONCE(vm->migration->progress.phase);
+
+		if (phase == FERRY_MIGRATE_IN_DOUBT || phase == FERRY_MIGRATE_COMMITTED)
+			return -EBUSY;
 		WRITE_ONCE(vm->migration->cancel, true);
 		return 0;
 	}
@@ -674,6 +684,8 @@ int ferry_migrate_status(struct ferry_vm *vm, struct ferry_migrate_status *args)
 	memset(args, 0, sizeof(*args));
 	if (vm->migration)
 		*args = vm->migration->progress;
+	if (vm->migration && ferry_migrate_pinned(vm))
+		args->elapsed_us = div_u64(ktime_get_ns() - READ_ONCE(vm->migration->began), 1000);
 	mutex_unlock(&vm->lock);
 	args->size = size;
 	return 0;

@@ -27,6 +27,7 @@ struct socket;
  * @file: or NULL
  * @pos: of the file
  * @timeout_ms: longest time without any progress
+ * @limit: when everything must be over, in ktime ns; 0 = no such moment
  * @bandwidth: bytes per second written at most, 0 = unlimited
  * @cancel: set by another thread to end every wait
  * @deaf: no signal but a fatal one ends a wait: COMMIT was sent
@@ -41,6 +42,7 @@ struct ferry_link {
 	struct file *file;
 	loff_t pos;
 	unsigned int timeout_ms;
+	u64 limit;
 	u64 bandwidth;
 	bool *cancel;
 	bool deaf;
@@ -96,6 +98,7 @@ struct ferry_migration {
 	unsigned long *bitmap[FERRY_MAX_REGIONS]; /* what is still to be sent */
 	u64 round_began; /* ktime ns */
 	u64 round_bytes; /* tx.offset then */
+	u64 left; /* pages of this round, or of the frozen guest, not sent yet */
 	bool in_round;
 	bool stopped; /* vCPUs held and clocks paused by us */
 	u64 blackout_ns; /* budget */

@@ -257,7 +257,6 @@ static int take_record(struct ferry_migration *m, int type)
 		FERRY_PROGRESS(m, pages_sent, m->rx.pages);
 		FERRY_PROGRESS(m, pages_zero, m->rx.zero_pages);
 		FERRY_PROGRESS(m, bytes_sent, m->rx.offset);
-		FERRY_PROGRESS(m, elapsed_us, div_u64(ktime_get_ns() - m->began, 1000));
 		return 0;
 	case FERRY_REC_ROUND:
 		return take_round(m);

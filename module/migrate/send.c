@@ -165,6 +165,8 @@ static s64 harvest(struct ferry_migration *m, bool final)
 		FERRY_PROGRESS(m, dirty_per_second,
 			       mul_u64_u64_div_u64(sum * WIRE_PAGE, NSEC_PER_SEC,
 						   now - m->round_began));
+	m->left = sum;
+	FERRY_PROGRESS(m, pages_left, sum);
 	FERRY_PROGRESS(m, pages_dirty, sum);
 	return sum;
 }
@@ -178,6 +180,16 @@ struct batch {
 	unsigned int runs;
 };
 
+/* Bytes per second since the round began; what a socket holds counts as sent. */
+static void show_rate(struct ferry_migration *m)
+{
+	u64 now = ktime_get_ns(), bytes = m->tx.offset - m->round_bytes;
+
+	if (bytes >= SZ_256K && now > m->round_began)
+		FERRY_PROGRESS(m, bytes_per_second,
+			       mul_u64_u64_div_u64(bytes, NSEC_PER_SEC, now - m->round_began));
+}
+
 static int flush(struct ferry_migration *m, struct batch *b)
 {
 	int err = 0;
@@ -190,8 +202,10 @@ static int flush(struct ferry_migration *m, struct batch *b)
 	b->runs = 0;
 	FERRY_PROGRESS(m, pages_sent, m->tx.pages);
 	FERRY_PROGRESS(m, pages_zero, m->tx.zero_pages);
+	FERRY_PROGRESS(m, pages_left, m->left);
 	FERRY_PROGRESS(m, bytes_sent, m->tx.offset);
-	FERRY_PROGRESS(m, elapsed_us, div_u64(ktime_get_ns() - m->began, 1000));
+	if (m->in_round)
+		show_rate(m);
 	return err;
 }
 
@@ -238,6 +252,7 @@ static int send_pages(struct ferry_migration *m, bool restart)
 		page = find_first_bit(m->bitmap[i], npages);
 		while (!err && page < npages) {
 			__clear_bit(page, m->bitmap[i]);
+			m->left--;
 			add(m, b, m->map.region[i].gpa / WIRE_PAGE + page);
 			if (b->nr == FERRY_STREAM_MAX_BATCH || b->runs == ARRAY_SIZE(b->run)) {
 				err = flush(m, b) ?: look_back(m) ?: ferry_link_throttle(&m->link) ?:
@@ -335,12 +350,18 @@ static int rounds(struct ferry_migration *m)
 	}
 }
 
+/*
+ * From here to COMMIT the guest waits for the link, which may have died: a prediction that is ten
+ * times wrong is not worth waiting for. A file is waited for by nobody but its writer.
+ */
 static int freeze(struct ferry_migration *m)
 {
 	int err = ferry_source_event(m, WIRE_EV_CONVERGED);
 
 	if (err)
 		return err;
+	if (!m->link.file)
+		m->link.limit = m->frozen + 10 * m->blackout_ns + NSEC_PER_SEC;
 	err = wire_tx_freeze(&m->tx);
 	return err ? send_error(m, err) : 0;
 }
@@ -485,6 +506,9 @@ static int send_digests(struct ferry_migration *m)
 	if (err || !(m->flags & FERRY_MIGRATE_VERIFY))
 		return err;
 	body.digest = ferry_memory_digest(m, &body.count);
+	/* Asked for, and no part of the blackout that was promised; the other side takes as long. */
+	if (m->link.limit)
+		m->link.limit += 5 * NSEC_PER_USEC * m->progress.verify_us;
 	return wire_tx_record(&m->tx, FERRY_REC_MEMORY_DIGEST, &body, sizeof(body), NULL, 0);
 }
 

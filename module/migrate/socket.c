@@ -60,6 +60,7 @@ int ferry_link_open(struct ferry_link *link, int fd, bool file, bool write)
 
 	link->deaf = false;
 	link->broken = false;
+	link->limit = 0;
 	link->written = 0;
 	link->began = ktime_get();
 	if (file) {
@@ -143,12 +144,14 @@ static bool meant_signal(void)
 /**
  * ferry_link_interrupted() - must the migration end here?
  * @link: the link
- * Return: 0, -ECANCELED another thread said so, -EINTR a signal did.
+ * Return: 0, -ECANCELED another thread said so, -EINTR a signal did, -ETIMEDOUT it is too late.
  */
 int ferry_link_interrupted(struct ferry_link *link)
 {
 	if (READ_ONCE(*link->cancel) && !link->deaf)
 		return -ECANCELED;
+	if (link->limit && ktime_get_ns() > link->limit)
+		return -ETIMEDOUT;
 	if (!signal_pending(current))
 		return 0;
 	if (fatal_signal_pending(current))
@@ -226,10 +229,13 @@ static int link_write(void *ctx, struct wire_vec *vec, unsigned int nr, size_t t
 	while (!err && msg_data_left(&msg)) {
 		msg.msg_flags = sock_flags();
 		n = sock_sendmsg(link->sock, &msg);
-		if (n > 0)
-			deadline = deadline_of(link);
-		else
+		if (n <= 0) {
 			err = link_idle(link, n, deadline);
+		} else if (msg_data_left(&msg)) {
+			/* A trickle is progress, but not for ever. */
+			err = ferry_link_interrupted(link);
+			deadline = deadline_of(link);
+		}
 	}
 out:
 	if (err)

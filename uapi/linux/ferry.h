@@ -563,10 +563,11 @@ struct ferry_state {
  * @blobs: user address of device blobs: FINISH reads them; RECEIVE writes them when it returns LOADED
  * @blobs_length: bytes; RECEIVE: in capacity, out length
  * @bandwidth: bytes per second, 0 = unlimited
- * @blackout_us: budget the rounds converge to; 0 = the default of 300 ms
+ * @blackout_us: budget the rounds converge to; 0 = the default of 300 ms. A guest that has stood
+ *	still for ten times as long and a second before COMMIT runs on here: -ETIMEDOUT
  * @timeout_ms: of any single wait on the peer; 0 = the default of 30 s
  * @findings: user address of struct ferry_finding[]: what the destination objected to
- * @nr_findings: in capacity, out count
+ * @nr_findings: in capacity, out count, which may be more; 0 if nobody objected
  * @error_record: out; record type at which the stream was refused
  * @error_offset: out; byte offset of that record
  * @nr_vcpus: RECEIVE, out at DEFINED
@@ -646,16 +647,17 @@ struct ferry_migrate_status {
 	__u64 pages_total;
 	__u64 pages_sent;
 	__u64 pages_zero;
-	__u64 pages_dirty; /* found by the last harvest */
+	__u64 pages_dirty; /* found by the last harvest: what this round has, or had, to send */
 	__u64 bytes_sent;
-	__u64 bytes_per_second;
+	__u64 bytes_per_second; /* of this round so far, or of the last */
 	__u64 dirty_per_second; /* bytes */
 	__u64 predicted_blackout_us;
 	__u64 blackout_us; /* once over */
 	__u64 final_pages; /* sent while frozen */
 	__u64 elapsed_us;
 	__u64 verify_us;
-	__u64 reserved[4];
+	__u64 pages_left; /* of this round: not sent yet */
+	__u64 reserved[3];
 };
 
 #define FERRY_MIGRATE_SEND _IOWR(FERRY_IOC, 0x60, struct ferry_migrate)
