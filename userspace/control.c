@@ -372,6 +372,7 @@ static json_object *req_move(struct session *s, struct conn *c, json_object *r, 
 		free(m.file);
 		return NULL;
 	}
+	m.allow = dup_member(r, "allow");
 	if (!m.port)
 		m.port = xstrdup(NET_PORT);
 	json_get_number(r, "flags", &flags);

@@ -121,7 +121,7 @@ static int define(struct arrival *a, bool *dry, struct error *err)
 	int ret;
 
 	ret = receive_call(a, &m, err);
-	if (ret == FERRY_X_POLICY) {
+	if (ret == FERRY_X_POLICY && m.nr_findings) {
 		policy_findings(findings, min(m.nr_findings, (u32)MAX_FINDINGS), err);
 	} else if (!ret && m.phase != FERRY_MIGRATE_DEFINED) {
 		*dry = true;
@@ -241,10 +241,13 @@ static int hand_over(struct arrival *a, struct error *err)
 	return ret;
 }
 
-static void give_up(struct arrival *a)
+/* @why goes to the source, which shows it to whoever waits there. */
+static void give_up(struct arrival *a, const struct error *why)
 {
 	struct ferry_migrate m = { 0 };
 	struct error ignored = { 0 };
+
+	snprintf((char *)m.error, sizeof(m.error), "%.*s", (int)sizeof(m.error) - 1, why->text);
 
 	/* Durable first, then said: a query must not find less than the source was told. */
 	if (a->armed && journal_record(&a->entry, WIRE_JOURNAL_ABORTED, &ignored))
@@ -283,15 +286,16 @@ static int take_in(struct arrival *a, bool *dry, struct error *err)
 	ret = vm_create_incoming(&s->vm, uuid, id, a->start.header.generation, err);
 	if (!ret)
 		ret = define(a, dry, err);
-	if (ret || *dry)
-		return ret;
-	ret = prepare(a, err);
+	if (!ret && *dry)
+		return 0;
+	if (!ret)
+		ret = prepare(a, err);
 	if (!ret)
 		ret = load(a, err);
 	if (!ret)
 		ret = hand_over(a, err);
 	if (ret)
-		give_up(a);
+		give_up(a, err);
 	journal_release(&a->entry);
 	return ret;
 }
@@ -306,8 +310,10 @@ int incoming_run(struct incoming *in)
 	ret = stream_peek(in->fd, in->file, &a.start, &err);
 	if (ret)
 		return report(&err, in->json);
-	if (!in->file && a.start.query)
+	if (!in->file && a.start.query) {
+		in->only_asked = true;
 		return query_serve(in->fd, in->journal) ? FERRY_X_NETWORK : FERRY_X_OK;
+	}
 	if (!in->file != !(a.start.header.flags & FERRY_STREAM_FILE)) {
 		fail(&err, FERRY_X_BAD_FILE, "%s is not what it should be: a %s", in->from,
 		     in->file ? "suspend file" : "live stream");
@@ -327,10 +333,13 @@ int incoming_run(struct incoming *in)
 	if (!ret)
 		ret = take_in(&a, &dry, &err);
 	signals(false);
+	in->only_asked = dry;
 	if (!ret && !dry) {
 		if (a.paused)
 			vm_pause(&a.s->vm, &err);
 		close(in->fd);
+		if (in->listener)
+			close(in->listener);
 		announce(&a);
 		ret = session_run(a.s, &err);
 		ret = ret ? report(&err, in->json) : session_report(a.s);

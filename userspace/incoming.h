@@ -19,6 +19,8 @@
  * @console: likewise
  * @own_terminal: this process may use the terminal
  * @journal: with a socket
+ * @listener: closed once the VM is here, if not 0
+ * @only_asked: out; it was a query or a dry run, and is answered
  */
 struct incoming {
 	int fd;
@@ -31,6 +33,8 @@ struct incoming {
 	bool own_terminal;
 	bool json;
 	struct journal *journal;
+	int listener;
+	bool only_asked;
 };
 
 /* Take it in and run it to its end. Returns the exit code; failures are reported. */

@@ -344,17 +344,64 @@ static int migrate_code(int err_no)
 	return FERRY_X_ABORTED;
 }
 
+static const char *migrate_call_name(unsigned long request)
+{
+	switch (request) {
+	case FERRY_MIGRATE_SEND:
+		return "SEND";
+	case FERRY_MIGRATE_FINISH:
+		return "FINISH";
+	case FERRY_MIGRATE_RECEIVE:
+		return "RECEIVE";
+	case FERRY_MIGRATE_ACCEPT:
+		return "ACCEPT";
+	case FERRY_MIGRATE_CONFIRM:
+		return "CONFIRM";
+	case FERRY_MIGRATE_ABORT:
+		return "ABORT";
+	}
+	return "?";
+}
+
+/* No phase of the module's. */
+#define UNTOUCHED 0xffffffff
+
+/*
+ * A call that failed before it began wrote nothing back: what went in as room for findings and texts
+ * must not be read as what came out, and the phase is what it was.
+ */
+static void untouched(int vm, struct ferry_migrate *m)
+{
+	struct ferry_migrate_status st;
+	struct error ignored;
+
+	m->nr_findings = 0;
+	m->definition_length = 0;
+	m->blobs_length = 0;
+	m->phase = ferry_migrate_status(vm, &st, &ignored) ? FERRY_MIGRATE_IDLE : st.phase;
+}
+
 int ferry_migrate(int vm, unsigned long request, struct ferry_migrate *m, struct error *err)
 {
 	int saved;
 
 	m->size = sizeof(*m);
-	m->error[0] = 0;
+	m->phase = UNTOUCHED;
+	if (request != FERRY_MIGRATE_ABORT)
+		m->error[0] = 0;
 	if (!ioctl(vm, request, m))
 		return 0;
 	saved = errno;
 	m->error[sizeof(m->error) - 1] = 0;
-	fail(err, migrate_code(saved), "%s", m->error[0] ? (char *)m->error : strerror(saved));
+	if (m->phase == UNTOUCHED) {
+		untouched(vm, m);
+		m->error[0] = 0;
+	}
+	if (m->error[0])
+		fail(err, migrate_code(saved), "%s", m->error);
+	else
+		fail(err, migrate_code(saved), "the module refuses the migration's %s: %s",
+		     migrate_call_name(request), strerror(saved));
 	errno = saved;
 	return err->code;
 }

@@ -22,6 +22,7 @@ struct args {
 	bool force_resume;
 	bool dry_run;
 	u64 flags;
+	char *allow;
 	const char *pos[2];
 };
 
@@ -69,6 +70,16 @@ static int set_dry(void *ctx, const char *v, struct error *err)
 static int set_warnings(void *ctx, const char *v, struct error *err)
 {
 	((struct args *)ctx)->flags |= FERRY_MIGRATE_ALLOW_WARNINGS;
+	return 0;
+}
+
+static int set_warning(void *ctx, const char *v, struct error *err)
+{
+	struct args *a = ctx;
+	char *list = a->allow ? xasprintf("%s,%s", a->allow, v) : xstrdup(v);
+
+	free(a->allow);
+	a->allow = list;
 	return 0;
 }
 
@@ -128,7 +139,9 @@ static const char *milliseconds(u64 us)
 static void show_progress(json_object *p)
 {
 	static char last_phase[24];
+	static u64 last_round;
 	const char *phase = json_str(p, "phase");
+	u64 round = number(p, "rounds");
 	bool tty = isatty(STDERR_FILENO);
 	char tail[80] = "";
 	u64 eta;
@@ -136,8 +149,9 @@ static void show_progress(json_object *p)
 	if (!phase)
 		phase = "?";
 	/* A log gets a line when something changes, a terminal one line that lives. */
-	if (!tty && !strcmp(phase, last_phase))
+	if (!tty && !strcmp(phase, last_phase) && round == last_round)
 		return;
+	last_round = round;
 	snprintf(last_phase, sizeof(last_phase), "%s", phase);
 	if (!json_flag(p, "converges", true))
 		snprintf(tail, sizeof(tail), ", will not converge: dirty %s/s > link %s/s",
@@ -145,7 +159,7 @@ static void show_progress(json_object *p)
 	else if (json_get_number(p, "eta_us", &eta))
 		snprintf(tail, sizeof(tail), ", ETA %s", milliseconds(eta));
 	fprintf(stderr, "%s%s, round %llu: %llu%%, %s left, %s/s, dirty %s/s, blackout %s%s%s",
-		tty ? "\r\033[K" : "", phase, (unsigned long long)number(p, "rounds"),
+		tty ? "\r\033[K" : "", phase, (unsigned long long)round,
 		(unsigned long long)number(p, "percent"), human(number(p, "remaining")),
 		human(number(p, "bytes_per_second")), human(number(p, "dirty_per_second")),
 		milliseconds(number(p, "predicted_blackout_us")), tail, tty ? "" : "\n");
@@ -228,6 +242,7 @@ static int request_and_follow(struct args *a, const char *name, const char *wher
 static int leave(int ret, struct args *a, struct error *err)
 {
 	json_object_put(a->request);
+	free(a->allow);
 	return ret == OPTS_HELP ? FERRY_X_OK : ret ? report(err, a->json) : FERRY_X_OK;
 }
 
@@ -255,7 +270,9 @@ int cmd_migrate(int argc, char **argv)
 		{ "dry-run", NULL, "only check whether the other host can take it", set_dry },
 		{ "verify", NULL, "compare a digest of all memory before handing over",
 		  set_verify },
-		{ "allow-warnings", NULL, "go on if the other host only warns", set_warnings },
+		{ "allow-warning", "NAME", "go on in spite of this warning of the other host; say it "
+		  "again for others", set_warning },
+		{ "allow-warnings", NULL, "go on in spite of all its warnings", set_warnings },
 		{ "bandwidth", "RATE", "at most this many bytes a second: 100M", set_bandwidth },
 		{ "max-blackout", "TIME", "copy until the guest would stand still for this long at "
 		  "most; default 300ms", set_blackout },
@@ -300,6 +317,8 @@ int cmd_migrate(int argc, char **argv)
 			     &a, &err);
 	json_object_object_add(a.request, "host", json_object_new_string(host));
 	json_object_object_add(a.request, "port", json_object_new_string(port));
+	if (a.allow)
+		json_object_object_add(a.request, "allow", json_object_new_string(a.allow));
 	json_object_object_add(a.request, "flags", json_u64(a.flags));
 	free(host);
 	free(port);

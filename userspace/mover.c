@@ -176,7 +176,24 @@ static void finish(struct mover *m, int fd)
 	}
 }
 
-static void send_rounds(struct mover *m, int fd)
+/* Refused for reasons that are all warnings: how to go on. */
+static void add_hint(struct mover *m, const struct ferry_finding *f, u32 nr)
+{
+	size_t n = strlen(m->err.text);
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		if (f[i].severity != FERRY_FINDING_WARNING)
+			return;
+	snprintf(m->err.text + n, sizeof(m->err.text) - n,
+		 "\n  --allow-warning NAME moves it all the same, for each name above");
+}
+
+/*
+ * SEND, and what follows from it. False: refused for warnings that the caller has named; once they
+ * are allowed, it is worth another connection.
+ */
+static bool send_rounds(struct mover *m, int fd)
 {
 	struct ferry_finding *findings = xcalloc(MAX_FINDINGS, sizeof(*findings));
 	json_object *def = vmdef_to_json(m->vm->def);
@@ -191,14 +208,20 @@ static void send_rounds(struct mover *m, int fd)
 		.findings = (u64)(uintptr_t)findings,
 		.nr_findings = MAX_FINDINGS,
 	};
+	bool again = false;
+	u32 nr;
 	int ret;
 
 	ret = ferry_migrate(m->vm->fd, FERRY_MIGRATE_SEND, &arg, &m->err);
 	remember(m, &arg);
+	nr = min(arg.nr_findings, (u32)MAX_FINDINGS);
 	if (ret) {
-		if (ret == FERRY_X_POLICY)
-			policy_findings(findings, min(arg.nr_findings, (u32)MAX_FINDINGS),
-					&m->err);
+		if (ret == FERRY_X_POLICY && nr) {
+			again = !(m->request.flags & FERRY_MIGRATE_ALLOW_WARNINGS) &&
+				policy_warnings_named(findings, arg.nr_findings, m->request.allow);
+			policy_findings(findings, nr, &m->err);
+			add_hint(m, findings, nr);
+		}
 		aborted(m);
 		go_on_here(m);
 	} else if (m->request.flags & FERRY_MIGRATE_DRY_RUN) {
@@ -209,21 +232,28 @@ static void send_rounds(struct mover *m, int fd)
 	}
 	json_object_put(def);
 	free(findings);
+	return !again;
 }
 
 static void *mover_thread(void *arg)
 {
 	struct mover *m = arg;
+	bool over;
 	int fd;
 
 	pthread_setname_np(pthread_self(), "mover");
-	fd = open_target(m);
-	if (fd < 0) {
-		aborted(m);
-	} else {
-		send_rounds(m, fd);
+	do {
+		over = true;
+		fd = open_target(m);
+		if (fd < 0) {
+			aborted(m);
+			break;
+		}
+		atomic_store(&m->connected, true);
+		over = send_rounds(m, fd);
 		close_target(m, fd, m->result == MOVE_DONE);
-	}
+		m->request.flags |= over ? 0 : FERRY_MIGRATE_ALLOW_WARNINGS;
+	} while (!over && !atomic_load(&m->cancel));
 	atomic_store(&m->done, true);
 	vm_wake(m->vm);
 	return NULL;
@@ -291,6 +321,7 @@ void mover_forget(struct mover *m)
 	free(m->request.host);
 	free(m->request.port);
 	free(m->request.file);
+	free(m->request.allow);
 	memset(&m->request, 0, sizeof(m->request));
 	json_object_put(m->err.detail);
 	m->err.detail = NULL;
@@ -305,6 +336,7 @@ static void add_status(json_object *o, const struct ferry_migrate_status *st)
 	json_object_object_add(o, "pages_sent", json_u64(st->pages_sent));
 	json_object_object_add(o, "pages_zero", json_u64(st->pages_zero));
 	json_object_object_add(o, "pages_dirty", json_u64(st->pages_dirty));
+	json_object_object_add(o, "pages_left", json_u64(st->pages_left));
 	json_object_object_add(o, "bytes", json_u64(st->bytes_sent));
 	json_object_object_add(o, "bytes_per_second", json_u64(st->bytes_per_second));
 	json_object_object_add(o, "dirty_per_second", json_u64(st->dirty_per_second));
@@ -312,19 +344,15 @@ static void add_status(json_object *o, const struct ferry_migrate_status *st)
 	json_object_object_add(o, "elapsed_us", json_u64(st->elapsed_us));
 }
 
-/*
- * In round 1 everything is to be sent; later the last harvest tells what is left. The guest
- * writes on meanwhile, so an estimate holds only while the link is the faster of the two.
- */
+/* The guest writes on meanwhile, so an estimate holds only while the link is the faster of the two. */
 static void add_estimate(json_object *o, const struct ferry_migrate_status *st)
 {
-	u64 sent = st->pages_sent + st->pages_zero;
-	u64 left = st->round > 1 ? st->pages_dirty : st->pages_total - min(st->pages_total, sent);
+	u64 left = st->round ? st->pages_left : st->pages_total;
 	u64 percent = st->pages_total ? 100 - min(100 * left / st->pages_total, 100ULL) : 0;
 
 	json_object_object_add(o, "percent", json_u64(percent));
 	json_object_object_add(o, "remaining", json_u64(left * 4096));
-	if (st->round < 2 || !st->bytes_per_second)
+	if (!st->bytes_per_second)
 		return;
 	if (st->dirty_per_second >= st->bytes_per_second)
 		json_object_object_add(o, "converges", json_object_new_boolean(false));
@@ -337,14 +365,16 @@ static void add_estimate(json_object *o, const struct ferry_migrate_status *st)
 json_object *mover_progress(struct mover *m)
 {
 	json_object *o = json_object_new_object();
+	bool connected = atomic_load(&m->connected);
 	struct ferry_migrate_status st;
 	struct error err;
 
-	if (ferry_migrate_status(m->vm->fd, &st, &err))
+	if (!connected || ferry_migrate_status(m->vm->fd, &st, &err))
 		memset(&st, 0, sizeof(st));
 	json_object_object_add(o, "phase",
-			       json_object_new_string(atomic_load(&m->in_doubt) ?
-						      "in-doubt" : ferry_phase_name(st.phase)));
+			       json_object_new_string(atomic_load(&m->in_doubt) ? "in-doubt" :
+						      !connected ? "connecting" :
+						      ferry_phase_name(st.phase)));
 	add_status(o, &st);
 	add_estimate(o, &st);
 	return o;

@@ -22,12 +22,14 @@ struct vm;
  * @host: or NULL for a file
  * @file: or NULL for a host
  * @flags: FERRY_MIGRATE_VERIFY, _DRY_RUN, _ALLOW_WARNINGS
+ * @allow: names of warnings that are no obstacle, separated by commas, or NULL
  * @timeout_us: for all of it, 0 = none
  */
 struct move_request {
 	char *host;
 	char *port;
 	char *file;
+	char *allow;
 	u32 flags;
 	u64 bandwidth;
 	u64 blackout_us;
@@ -54,6 +56,7 @@ struct mover {
 	atomic_bool cancel;
 	atomic_bool force;
 	atomic_bool in_doubt;
+	atomic_bool connected; /* what the module counts is of this move */
 	atomic_bool leave; /* the process ends: stop asking */
 	bool timed_out;
 	bool joined;

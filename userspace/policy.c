@@ -315,6 +315,36 @@ void policy_findings(const struct ferry_finding *f, u32 nr, struct error *err)
 	}
 }
 
+static bool named(const char *names, const char *subject)
+{
+	size_t len = strlen(subject);
+	const char *end;
+
+	for (; names; names = *end ? end + 1 : NULL) {
+		end = strchrnul(names, ',');
+		if (end - names == (ssize_t)len && !strncasecmp(names, subject, len))
+			return true;
+	}
+	return false;
+}
+
+bool policy_warnings_named(const struct ferry_finding *f, u32 nr, const char *names)
+{
+	struct cpu_findings *list = xcalloc(1, sizeof(*list));
+	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
+	bool all = nr && nr <= ARRAY_SIZE(list->finding) && names;
+	u32 i;
+
+	to_list(f, min(nr, (u32)ARRAY_SIZE(list->finding)), list);
+	for (i = 0; all && i < list->nr; i++) {
+		cpu_explain(&list->finding[i], e);
+		all = list->finding[i].severity == CPU_WARNING && named(names, e->subject);
+	}
+	free(e);
+	free(list);
+	return all;
+}
+
 int policy_install(int vm, const struct cpu_policy *p, struct error *err)
 {
 	struct ferry_finding *findings = xcalloc(MAX_FINDINGS, sizeof(*findings));

@@ -26,5 +26,7 @@ int policy_install(int vm, const struct cpu_policy *p, struct error *err);
 /* Findings as text lines appended to err->text and as JSON in err->detail. */
 void policy_findings(const struct ferry_finding *f, u32 nr, struct error *err);
 json_object *policy_findings_json(const struct ferry_finding *f, u32 nr);
+/* Are there warnings alone, and is each in this list of names, separated by commas? */
+bool policy_warnings_named(const struct ferry_finding *f, u32 nr, const char *names);
 
 #endif /* FERRY_POLICY_H */

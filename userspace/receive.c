@@ -98,20 +98,45 @@ static void announce(const struct args *a)
 	}
 }
 
-/* One VM in this process, terminal and all. Queries do not count as a VM. */
+/* As they were before a session took them. */
+static void default_signals(void)
+{
+	static const int list[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < ARRAY_SIZE(list); i++) {
+		signal(list[i], SIG_DFL);
+		sigaddset(&set, list[i]);
+	}
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* One VM in this process, terminal and all. Queries and dry runs do not count as a VM. */
 static int receive_once(struct args *a, int listener)
 {
 	char from[96];
 	int ret;
 
-	a->in.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	close(listener);
-	if (a->in.fd < 0)
-		return FERRY_X_NETWORK;
-	net_peer(a->in.fd, from, sizeof(from));
-	a->in.from = from;
-	a->in.own_terminal = true;
-	ret = incoming_run(&a->in);
+	do {
+		a->in.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (a->in.fd < 0) {
+			ret = errno == EINTR ? FERRY_X_OK : FERRY_X_NETWORK;
+			a->in.only_asked = errno == EINTR;
+			continue;
+		}
+		net_peer(a->in.fd, from, sizeof(from));
+		a->in.from = from;
+		a->in.own_terminal = true;
+		a->in.only_asked = false;
+		a->in.listener = listener;
+		ret = incoming_run(&a->in);
+		if (a->in.only_asked) {
+			close(a->in.fd);
+			default_signals();
+		}
+	} while (a->in.only_asked);
 	return ret;
 }
 

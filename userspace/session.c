@@ -150,8 +150,14 @@ static void take_move(struct session *s)
 			vm_end(vm, VM_END_MOVED, FERRY_X_OK, 0, "the VM runs on %s now",
 			       m->request.host);
 		break;
-	case MOVE_ABORTED:
 	case MOVE_IN_DOUBT:
+		/* This process ends and with it the copy that was kept here: nobody else will say so. */
+		complain("VM %s: %s", s->name, m->err.text);
+		pthread_mutex_lock(&vm->lock);
+		vm->outcome.code = FERRY_X_IN_DOUBT;
+		pthread_mutex_unlock(&vm->lock);
+		break;
+	case MOVE_ABORTED:
 	case MOVE_CHECKED:
 		break;
 	}

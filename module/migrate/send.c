@@ -165,8 +165,8 @@ static s64 harvest(struct ferry_migration *m, bool final)
 		FERRY_PROGRESS(m, dirty_per_second,
 			       mul_u64_u64_div_u64(sum * WIRE_PAGE, NSEC_PER_SEC,
 						   now - m->round_began));
-	m->left = sum;
-	FERRY_PROGRESS(m, pages_left, sum);
+	m->left += sum;
+	FERRY_PROGRESS(m, pages_left, m->left);
 	FERRY_PROGRESS(m, pages_dirty, sum);
 	return sum;
 }
@@ -405,6 +405,7 @@ static int begin_send(struct ferry_migration *m, struct ferry_migrate *args)
 		return err;
 	m->blackout_ns = (args->blackout_us ?: DEFAULT_BLACKOUT_US) * NSEC_PER_USEC;
 	m->rate = 0;
+	m->left = 0;
 	m->round_began = 0;
 	m->token.source = get_random_u64();
 	m->rx.token.source = m->token.source;
