@@ -9,6 +9,7 @@
 #	make check-long		minutes of native instructions against the emulator
 #	make check		everything, in emulated hosts; as root it installs what is missing
 #	make bench demo		see README.md
+#	make cpuid-image	a bootable ISO that prints the dump of a machine's CPUs
 #	make install uninstall	into the running system; DESTDIR and PREFIX are honoured
 #
 # Adding a file to module/, module/lib/, userspace/ or selftests/ needs no change here.
@@ -17,7 +18,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tool module modules-all tests unit setup check-fast check check-data check-long bench demo \
+.PHONY: all tool module modules-all tests unit setup check-fast check check-data check-long bench demo cpuid-image \
 	install uninstall clean FORCE
 .DEFAULT_GOAL := all
 
@@ -222,6 +223,10 @@ check-long: unit
 bench: setup
 	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
 	@selftests/bench/run
+
+# A medium that prints a machine's CPUs where no system is installed yet.
+cpuid-image: setup tool
+	@selftests/lab/cpuid-image $(BUILD)/cpuid
 
 demo: setup
 	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
