@@ -3,7 +3,8 @@
  * A VM's policy inside the module: set, verified against this host, frozen by the first vCPU,
  * and read at every CPUID.
  *
- * The table is written under vm->lock while no vCPU exists and constant afterwards.
+ * The table is written under vm->lock while no vCPU exists and constant afterwards, but for the
+ * record of what the guest was shown: bits that are set, each by one atomic operation or store.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -26,6 +27,30 @@ static_assert(FERRY_MAX_POLICY_MSRS == CPU_POLICY_MAX_MSRS);
 
 /* ---------------------------------------------------------------- run time */
 
+/* Leaves above a range's highest are left to cpu_answer(): what they mean is the vendor's. */
+static bool is_constant(const struct ferry_cpuid_table *t, u32 leaf)
+{
+	return leaf <= cpu_policy_max_leaf(&t->policy, leaf & 0xc0000000) &&
+	       !cpu_answer_is_dynamic(leaf) && !cpu_leaf_has_subleaves(leaf);
+}
+
+/* The slot of the only row that could answer. */
+static u32 row_of(u32 leaf)
+{
+	return (leaf >> 30) << 5 | (leaf & 0x1f);
+}
+
+static void record_shown(struct ferry_cpuid_table *t, u32 leaf, u32 subleaf)
+{
+	int entry = cpu_answer_entry(&t->policy, &t->index, leaf, subleaf);
+
+	if (entry >= 0 && !test_bit(entry, t->shown))
+		set_bit(entry, t->shown);
+	/* From now on the row may answer: its registers were filled before any vCPU existed. */
+	if ((leaf & 0x3fffffff) < 32 && is_constant(t, leaf))
+		WRITE_ONCE(t->row[row_of(leaf)].leaf, leaf);
+}
+
 /**
  * ferry_cpuid() - answer CPUID
  * @vcpu: the vCPU
@@ -36,10 +61,11 @@ static_assert(FERRY_MAX_POLICY_MSRS == CPU_POLICY_MAX_MSRS);
  */
 void ferry_cpuid(struct ferry_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
-	const struct ferry_cpuid_table *t = vcpu->cpuid;
+	struct ferry_cpuid_table *t = vcpu->cpuid;
 	struct cpu_regs out;
 	u32 leaf = *eax, subleaf = *ecx;
 
+	record_shown(t, leaf, subleaf);
 	cpu_answer(&t->policy, &t->index, leaf, subleaf, &out);
 	if (cpu_answer_is_dynamic(leaf)) {
 		struct cpu_dynamic dyn;
@@ -73,6 +99,14 @@ u32 ferry_cpuid_signature(struct ferry_vm *vm)
 	return cpu_policy_reg(&vm->cpuid->policy, 1, 0, CPU_EAX);
 }
 
+void ferry_policy_msr_shown(struct ferry_vm *vm, u32 index)
+{
+	const struct cpu_msr *msr = cpu_policy_find_msr(&vm->cpuid->policy, index);
+
+	if (msr)
+		set_bit(msr - vm->cpuid->policy.msr, vm->cpuid->shown_msrs);
+}
+
 bool ferry_policy_msr(struct ferry_vm *vm, u32 index, u64 *value)
 {
 	const struct cpu_msr *msr = cpu_policy_find_msr(&vm->cpuid->policy, index);
@@ -80,6 +114,77 @@ bool ferry_policy_msr(struct ferry_vm *vm, u32 index, u64 *value)
 	if (msr)
 		*value = msr->value;
 	return msr;
+}
+
+/* ------------------------------------------------------------ what was seen */
+
+/**
+ * ferry_seen_get() - FERRY_STATE_SEEN
+ * @vm: the VM; its lock is held
+ * @buf: kernel memory
+ * @len: its size
+ *
+ * Return: bytes used, -ENOSPC, -ENODATA without a policy.
+ */
+int ferry_seen_get(struct ferry_vm *vm, void *buf, u32 len)
+{
+	struct ferry_state_seen *s = buf;
+	struct ferry_vcpu *vcpu;
+	int i;
+
+	if (len < sizeof(*s))
+		return -ENOSPC;
+	if (!vm->cpuid)
+		return -ENODATA;
+	*s = (struct ferry_state_seen){
+		.cr4 = vm->seen_cr4,
+		.efer = vm->seen_efer,
+		.xcr0 = vm->seen_xcr0,
+	};
+	ferry_for_each_vcpu(i, vcpu, vm) {
+		s->cr4 |= READ_ONCE(vcpu->seen_cr4);
+		s->efer |= READ_ONCE(vcpu->seen_efer);
+		s->xcr0 |= READ_ONCE(vcpu->seen_xcr0);
+	}
+	bitmap_to_arr64(s->cpuid, vm->cpuid->shown, FERRY_MAX_CPUID);
+	bitmap_to_arr64(&s->msrs, vm->cpuid->shown_msrs, FERRY_MAX_POLICY_MSRS);
+	return sizeof(*s);
+}
+
+/**
+ * ferry_seen_set() - add what the guest saw elsewhere
+ * @vm: the VM; its lock is held
+ * @buf: struct ferry_state_seen
+ * @len: its size
+ *
+ * Return: 0, -EINVAL, -ENODATA without a policy.
+ */
+int ferry_seen_set(struct ferry_vm *vm, const void *buf, u32 len)
+{
+	const struct ferry_state_seen *s = buf;
+	u32 i;
+
+	if (len != sizeof(*s) || memchr_inv(s->reserved, 0, sizeof(s->reserved)))
+		return -EINVAL;
+	if (!vm->cpuid)
+		return -ENODATA;
+	/* Beyond the policy there is nothing to have been shown. */
+	for (i = vm->cpuid->policy.nr_leaves; i < FERRY_MAX_CPUID; i++)
+		if (s->cpuid[i / 64] & BIT_ULL(i % 64))
+			return -EINVAL;
+	for (i = vm->cpuid->policy.nr_msrs; i < FERRY_MAX_POLICY_MSRS; i++)
+		if (s->msrs & BIT_ULL(i))
+			return -EINVAL;
+	vm->seen_cr4 |= s->cr4;
+	vm->seen_efer |= s->efer;
+	vm->seen_xcr0 |= s->xcr0;
+	for (i = 0; i < FERRY_MAX_CPUID; i++)
+		if (s->cpuid[i / 64] & BIT_ULL(i % 64))
+			set_bit(i, vm->cpuid->shown);
+	for (i = 0; i < FERRY_MAX_POLICY_MSRS; i++)
+		if (s->msrs & BIT_ULL(i))
+			set_bit(i, vm->cpuid->shown_msrs);
+	return 0;
 }
 
 /* ------------------------------------------------------------------ set, check */
@@ -134,16 +239,15 @@ static u32 copy_findings(struct ferry_finding *out, u32 cap, const struct cpu_fi
 static int check_policy(const struct cpu_policy *p, struct ferry_finding *findings, u32 cap,
 			u32 *nr_findings)
 {
-	struct cpu_check_work *work;
+	struct cpu_findings *list = kvzalloc(sizeof(*list), GFP_KERNEL);
 	int ret;
 
-	work = kvzalloc(sizeof(*work), GFP_KERNEL);
-	if (!work)
+	if (!list)
 		return -ENOMEM;
-	ret = cpu_policy_check(p, ferry_host_policy(), work) == CPU_CHECK_REFUSE ? -EOPNOTSUPP : 0;
-	copy_findings(findings, cap, &work->list);
-	*nr_findings = work->list.total;
-	kvfree(work);
+	ret = ferry_host_check(p, list);
+	copy_findings(findings, cap, list);
+	*nr_findings = list->total;
+	kvfree(list);
 	return ret;
 }
 
@@ -184,13 +288,6 @@ static u8 vendor_class(enum cpu_vendor vendor)
 	return cpu_vendor_is_amd_like(vendor) ? FERRY_VENDOR_AMD : FERRY_VENDOR_OTHER;
 }
 
-/* Leaves above a range's highest are left to cpu_answer(): what they mean is the vendor's. */
-static bool is_constant(const struct ferry_cpuid_table *t, u32 leaf)
-{
-	return leaf <= cpu_policy_max_leaf(&t->policy, leaf & 0xc0000000) &&
-	       !cpu_answer_is_dynamic(leaf) && !cpu_leaf_has_subleaves(leaf);
-}
-
 static void build_rows(struct ferry_cpuid_table *t)
 {
 	struct cpu_regs answer;
@@ -202,7 +299,6 @@ static void build_rows(struct ferry_cpuid_table *t)
 		if (!is_constant(t, leaf))
 			continue;
 		cpu_answer(&t->policy, &t->index, leaf, 0, &answer);
-		t->row[slot].leaf = leaf;
 		memcpy(t->row[slot].reg, answer.reg, sizeof(answer.reg));
 	}
 }

@@ -11,7 +11,8 @@
 
 /**
  * struct ferry_cpuid_row - the answer to one leaf that depends on nothing else
- * @leaf: which, or something that does not belong in this slot
+ * @leaf: which, or something that does not belong in this slot, until the leaf was asked for once:
+ *	so the slow path keeps the record of what was shown, and the fast one has nothing to do
  * @reg: the answer, indexed by enum cpu_reg
  */
 struct ferry_cpuid_row {
@@ -28,11 +29,15 @@ struct ferry_cpuid_row {
  * @row: answers that are the same whatever the sub-leaf and the vCPU's state
  * @index: of @policy, for all others
  * @policy: the VM's
+ * @shown: entries of @policy that a CPUID was answered from
+ * @shown_msrs: MSRs of @policy that were read
  */
 struct ferry_cpuid_table {
 	struct ferry_cpuid_row row[FERRY_CPUID_ROWS];
 	struct cpu_index index;
 	struct cpu_policy policy;
+	DECLARE_BITMAP(shown, FERRY_MAX_CPUID);
+	DECLARE_BITMAP(shown_msrs, FERRY_MAX_POLICY_MSRS);
 };
 
 /* The only row that can answer @leaf; it does if its leaf is @leaf. Else ask ferry_cpuid(). */

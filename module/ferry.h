@@ -93,6 +93,9 @@ struct ferry_vm {
 	u8 guest_vendor; /* FERRY_VENDOR_* of the policy */
 	u8 phys_bits; /* guest MAXPHYADDR */
 	u64 guest_xcr0; /* components the policy offers */
+	u64 seen_cr4; /* gates the guest opened before it came here; vcpu->seen_* has the rest */
+	u64 seen_efer;
+	u64 seen_xcr0;
 
 	struct ferry_mem *mem; /* memory.c */
 	struct ferry_npt *npt; /* npt.c */
@@ -172,7 +175,7 @@ struct ferry_vcpu {
 	int tsc_cpu; /* where it was seen */
 	u64 tsc_seen; /* guest TSC at the last load, which a change of CPU must not undercut */
 	bool guest_stopped; /* PVCLOCK_GUEST_STOPPED at the next update */
-	u64 seen_xcr0; /* gates the guest ever opened, for ferry stat */
+	u64 seen_xcr0; /* gates this vCPU ever opened: cpuid.c adds them up */
 	u64 seen_cr4;
 	u64 seen_efer;
 	struct { /* msr.c: MSRs without a hardware home */
@@ -289,6 +292,10 @@ void ferry_cpuid(struct ferry_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx
 bool ferry_cpuid_has(struct ferry_vm *vm, u32 leaf, u32 subleaf, int reg, int bit);
 u32 ferry_cpuid_signature(struct ferry_vm *vm); /* leaf 1 EAX */
 bool ferry_policy_msr(struct ferry_vm *vm, u32 index, u64 *value);
+/* The guest has read it: that goes into the record of what it was shown. */
+void ferry_policy_msr_shown(struct ferry_vm *vm, u32 index);
+int ferry_seen_get(struct ferry_vm *vm, void *buf, u32 len); /* FERRY_STATE_SEEN */
+int ferry_seen_set(struct ferry_vm *vm, const void *buf, u32 len);
 /* In-kernel halves for migrate/: arrays in kernel memory. */
 int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *entries, u32 nr,
 			const struct ferry_policy_msr *msrs, u32 nr_msrs,

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What this host is: who owns VMX and SVM on its CPUs, whether its TSC can be trusted, and its
- * CPUID as a policy that guests' policies are checked against.
+ * What this host is: who owns VMX and SVM on its CPUs, whether its TSC can be trusted, and the
+ * CPUID of its logical CPUs as policies that guests' policies are checked against.
+ *
+ * Two CPUs of one model and stepping can differ by firmware, and hybrid ones differ by design, so
+ * every CPU is read; equal ones count as one kind. kinds_lock: the kinds, which only grow.
  */
 #include <linux/module.h>
 #include <linux/smp.h>
@@ -13,9 +16,15 @@
 
 #include "ferry.h"
 #include "host.h"
+#include "lib/cpu/check.h"
 #include "lib/cpu/read.h"
 
-static struct cpu_policy host_policy; /* constant after ferry_host_init() */
+#define MAX_KINDS 32
+
+static DEFINE_MUTEX(kinds_lock);
+static struct cpu_policy *kinds[MAX_KINDS];
+static unsigned int nr_kinds;
+static cpumask_t known_cpus; /* those that were read */
 
 /* Bits of "owned by somebody" that the CPUs report into. */
 #define OWNED_VMX BIT(0)
@@ -79,7 +88,7 @@ bool ferry_host_tsc_stable(void)
 
 const struct cpu_policy *ferry_host_policy(void)
 {
-	return &host_policy;
+	return kinds[0];
 }
 
 static void read_leaf(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
@@ -89,19 +98,119 @@ static void read_leaf(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
 		     : "a"(leaf), "c"(subleaf));
 }
 
-/* CPUID as the hardware says it: what the kernel hides from its own users is still silicon. */
-int ferry_host_init(void)
-{
-	u64 value;
-	int ret;
+/* One CPU as its hardware says it: what the kernel hides from its own users is still silicon. */
+struct reading {
+	struct cpu_policy policy;
+	int err;
+};
 
-	ret = cpu_policy_read(&host_policy, read_leaf);
-	if (ret) {
-		pr_err("ferry: this CPU's CPUID does not fit a policy\n");
-		return ret;
-	}
+static void read_cpu(void *info)
+{
+	struct reading *r = info;
+	u64 value;
+
+	r->err = cpu_policy_read(&r->policy, read_leaf);
+	if (r->err)
+		return;
+	cpu_policy_forget_ids(&r->policy);
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
 	    !rdmsrl_safe(MSR_IA32_ARCH_CAPABILITIES, &value))
-		cpu_policy_set_msr(&host_policy, MSR_CPU_ARCH_CAPABILITIES, value);
+		cpu_policy_set_msr(&r->policy, MSR_CPU_ARCH_CAPABILITIES, value);
+}
+
+static int add_kind(const struct cpu_policy *p, int cpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_kinds; i++)
+		if (cpu_policy_equal(kinds[i], p))
+			return 0;
+	if (nr_kinds == MAX_KINDS) {
+		pr_err("ferry: this host has more than %d kinds of CPUs\n", MAX_KINDS);
+		return -E2BIG;
+	}
+	kinds[nr_kinds] = kvmalloc(sizeof(*p), GFP_KERNEL);
+	if (!kinds[nr_kinds])
+		return -ENOMEM;
+	*kinds[nr_kinds++] = *p;
+	if (nr_kinds > 1)
+		pr_info("ferry: CPU %d differs from CPU 0; guests get what all CPUs have\n", cpu);
 	return 0;
+}
+
+/* Read the CPUs that came online since the last time; kinds_lock held. */
+static int read_new_cpus(void)
+{
+	struct reading *r;
+	int cpu, ret = 0;
+
+	if (cpumask_subset(cpu_online_mask, &known_cpus))
+		return 0;
+	r = kvmalloc(sizeof(*r), GFP_KERNEL);
+	if (!r)
+		return -ENOMEM;
+	for_each_online_cpu(cpu) {
+		if (cpumask_test_cpu(cpu, &known_cpus))
+			continue;
+		/* It may have gone offline: then it can run no guest either. */
+		if (smp_call_function_single(cpu, read_cpu, r, 1))
+			continue;
+		ret = r->err ?: add_kind(&r->policy, cpu);
+		if (ret) {
+			pr_err("ferry: the CPUID of CPU %d cannot be kept as a policy\n", cpu);
+			break;
+		}
+		cpumask_set_cpu(cpu, &known_cpus);
+	}
+	kvfree(r);
+	return ret;
+}
+
+/**
+ * ferry_host_check() - can every logical CPU of this host honour a policy?
+ * @guest: the policy
+ * @list: emptied, then filled with the reasons against it, each once
+ *
+ * Return: 0, -EOPNOTSUPP no, -ENOMEM.
+ */
+int ferry_host_check(const struct cpu_policy *guest, struct cpu_findings *list)
+{
+	struct cpu_check_work *work;
+	unsigned int i;
+	int ret;
+
+	cpu_findings_init(list);
+	work = kvzalloc(sizeof(*work), GFP_KERNEL);
+	if (!work)
+		return -ENOMEM;
+	mutex_lock(&kinds_lock);
+	ret = read_new_cpus();
+	for (i = 0; !ret && i < nr_kinds; i++) {
+		cpu_policy_check(guest, kinds[i], work);
+		cpu_findings_merge(list, &work->list);
+	}
+	mutex_unlock(&kinds_lock);
+	kvfree(work);
+	if (!ret && cpu_findings_verdict(list) == CPU_CHECK_REFUSE)
+		ret = -EOPNOTSUPP;
+	return ret;
+}
+
+int ferry_host_init(void)
+{
+	int ret;
+
+	mutex_lock(&kinds_lock);
+	ret = read_new_cpus();
+	mutex_unlock(&kinds_lock);
+	if (ret)
+		ferry_host_exit();
+	return ret;
+}
+
+void ferry_host_exit(void)
+{
+	while (nr_kinds)
+		kvfree(kinds[--nr_kinds]);
+	cpumask_clear(&known_cpus);
 }

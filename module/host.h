@@ -7,6 +7,7 @@
 
 #include <linux/types.h>
 
+struct cpu_findings;
 struct cpu_policy;
 
 int ferry_host_init(void);
@@ -14,6 +15,8 @@ void ferry_host_loaded(bool loaded); /* on this CPU; irqs off */
 bool ferry_host_tsc_stable(void);
 u64 ferry_fpu_guest_xcr0(void);
 u64 ferry_host_xss(void);
-const struct cpu_policy *ferry_host_policy(void);
+void ferry_host_exit(void);
+const struct cpu_policy *ferry_host_policy(void); /* of one CPU */
+int ferry_host_check(const struct cpu_policy *guest, struct cpu_findings *list);
 
 #endif /* FERRY_HOST_H */

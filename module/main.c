@@ -102,10 +102,12 @@ static int __init ferry_init(void)
 		goto err_backend;
 	ret = misc_register(&ferry_dev);
 	if (ret)
-		goto err_backend;
+		goto err_host;
 	pr_info("version " FERRY_VERSION ", %s\n", ferry_backend->name);
 	return 0;
 
+err_host:
+	ferry_host_exit();
 err_backend:
 	ferry_backend->remove();
 	return ret;
@@ -114,6 +116,7 @@ err_backend:
 static void __exit ferry_exit(void)
 {
 	misc_deregister(&ferry_dev);
+	ferry_host_exit();
 	ferry_backend->remove();
 }
 

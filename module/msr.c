@@ -96,6 +96,8 @@ static int policy(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write, bo
 {
 	if (write)
 		return -EINVAL;
+	if (!host)
+		ferry_policy_msr_shown(vcpu->vm, index);
 	return ferry_policy_msr(vcpu->vm, index, value) ? 0 : -EINVAL;
 }
 
@@ -104,6 +106,8 @@ static int platform_info(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool wr
 {
 	if (write)
 		return -EINVAL;
+	if (!host)
+		ferry_policy_msr_shown(vcpu->vm, index);
 	if (!ferry_policy_msr(vcpu->vm, index, value))
 		*value = 0;
 	return 0;
@@ -175,6 +179,15 @@ static int bios_sign(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write,
 	return 0;
 }
 
+#define HWCR_CPUID_USER_DIS BIT_ULL(35)
+
+/* Either vendor's way of it, whichever the policy shows. */
+static void update_cpuid_fault(struct ferry_vcpu *vcpu)
+{
+	vcpu->msr.cpuid_fault = (vcpu->msr.feature_enables & 1) ||
+				(vcpu->msr.hwcr & HWCR_CPUID_USER_DIS);
+}
+
 static int misc_feature_enables(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write,
 				bool host)
 {
@@ -190,11 +203,10 @@ static int misc_feature_enables(struct ferry_vcpu *vcpu, u32 index, u64 *value, 
 	if (*value & ~1ULL)
 		return -EINVAL;
 	vcpu->msr.feature_enables = *value;
-	vcpu->msr.cpuid_fault = *value & 1;
+	update_cpuid_fault(vcpu);
 	return 0;
 }
 
-#define HWCR_CPUID_USER_DIS BIT_ULL(35)
 #define HWCR_IGNORED (BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8)) /* cache and TLB hints */
 #define HWCR_KEPT (BIT_ULL(18) | BIT_ULL(24)) /* McStatusWrEn, TscFreqSel */
 
@@ -211,7 +223,7 @@ static int hwcr(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write, bool
 	if (val & ~allowed)
 		return -EINVAL;
 	vcpu->msr.hwcr = val;
-	vcpu->msr.cpuid_fault = val & HWCR_CPUID_USER_DIS;
+	update_cpuid_fault(vcpu);
 	return 0;
 }
 

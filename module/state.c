@@ -270,6 +270,8 @@ int ferry_state_get(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, voi
 	case FERRY_STATE_PIC:
 	case FERRY_STATE_PIT:
 		return ferry_irqchip_get_state(vm, vcpu, group, buf, len);
+	case FERRY_STATE_SEEN:
+		return ferry_seen_get(vm, buf, len);
 	}
 	return len < fixed[group].size ? -ENOSPC : fixed[group].get(vcpu, buf);
 }
@@ -310,6 +312,8 @@ int ferry_state_set(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, con
 	case FERRY_STATE_PIC:
 	case FERRY_STATE_PIT:
 		return ferry_irqchip_set_state(vm, vcpu, group, buf, len);
+	case FERRY_STATE_SEEN:
+		return ferry_seen_set(vm, buf, len);
 	}
 	return len != fixed[group].size ? -EINVAL : fixed[group].set(vcpu, buf);
 }

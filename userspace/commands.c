@@ -8,6 +8,7 @@
 
 #include "client.h"
 #include "command.h"
+#include "cpu_print.h"
 #include "opts.h"
 #include "rundir.h"
 
@@ -128,6 +129,18 @@ int cmd_list(int argc, char **argv)
 
 /* ----------------------------------------------------------------------- stat */
 
+static void print_words(const char *key, json_object *list, int indent)
+{
+	size_t i, n = json_object_array_length(list);
+	char **words = xcalloc(n + 1, sizeof(*words));
+
+	for (i = 0; i < n; i++)
+		words[i] = (char *)json_object_get_string(json_object_array_get_idx(list, i));
+	printf("%*s%s:\n", indent, "", key);
+	cpu_print_words(stdout, indent + 2, words, n);
+	free(words);
+}
+
 static void print_stat(json_object *o, int indent)
 {
 	json_object_object_foreach(o, key, v)
@@ -135,6 +148,11 @@ static void print_stat(json_object *o, int indent)
 		if (json_object_is_type(v, json_type_object)) {
 			printf("%*s%s:\n", indent, "", key);
 			print_stat(v, indent + 2);
+		} else if (json_object_is_type(v, json_type_array)) {
+			print_words(key, v, indent);
+		} else if (json_object_is_type(v, json_type_string)) {
+			printf("%*s%-*s %s\n", indent, "", 26 - indent, key,
+			       json_object_get_string(v));
 		} else if (json_object_get_uint64(v)) {
 			printf("%*s%-*s %llu\n", indent, "", 26 - indent, key,
 			       (unsigned long long)json_object_get_uint64(v));

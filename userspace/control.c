@@ -18,6 +18,7 @@
 
 #include "net.h"
 #include "rundir.h"
+#include "seen.h"
 #include "session.h"
 
 static void drop(struct conn *c)
@@ -237,7 +238,7 @@ static json_object *stat_counters(struct session *s, struct error *err)
 		C(dirty_pages), C(page_splits), C(cpu_switches),
 #undef C
 	};
-	json_object *o, *exits;
+	json_object *o, *exits, *seen;
 	struct vm *vm = &s->vm;
 	struct ferry_stats st;
 	u64 io = 0, mmio = 0;
@@ -245,6 +246,9 @@ static json_object *stat_counters(struct session *s, struct error *err)
 	size_t i;
 
 	if (ferry_get_stats(vm->fd, &st, err))
+		return NULL;
+	seen = seen_of_vm(vm->fd, err);
+	if (!seen)
 		return NULL;
 	o = json_object_new_object();
 	for (i = 0; i < ARRAY_SIZE(counters); i++)
@@ -267,6 +271,7 @@ static json_object *stat_counters(struct session *s, struct error *err)
 	json_object_object_add(o, "console_dropped", json_u64(vm->console.dropped));
 	pthread_mutex_unlock(&vm->lock);
 	json_object_object_add(o, "tool_memory", json_u64(own_memory(vm)));
+	json_object_object_add(o, "cpu", seen);
 	return o;
 }
 

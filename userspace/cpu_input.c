@@ -76,31 +76,6 @@ bool cpu_is_feature_msr(u32 index)
 
 /* ------------------------------------------------------------- logical CPUs */
 
-void cpu_policy_forget_ids(struct cpu_policy *p)
-{
-	struct cpu_leaf *l;
-	u32 i;
-
-	for (i = 0; i < p->nr_leaves; i++) {
-		l = &p->leaf[i];
-		switch (l->leaf) {
-		case 0x1:
-			l->reg[CPU_EBX] &= 0x00ffffff;
-			break;
-		case 0xb:
-		case 0x1f:
-		case 0x80000026:
-			l->reg[CPU_EDX] = 0;
-			break;
-		case 0x8000001e:
-			l->reg[CPU_EAX] = 0;
-			l->reg[CPU_EBX] &= ~0xffu;
-			l->reg[CPU_ECX] &= ~0xffu;
-			break;
-		}
-	}
-}
-
 /*
  * A CPU answers for leaves above its highest with something else's values, and some programs write
  * that down. Such entries say nothing.

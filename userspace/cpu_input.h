@@ -11,6 +11,7 @@
 #define FERRY_CPU_INPUT_H
 
 #include "lib/cpu/features.h"
+#include "lib/cpu/read.h"
 #include "util.h"
 
 /* Bounds of a description. */
@@ -94,8 +95,6 @@ void cpu_host_free(struct cpu_host *h);
 __printf(2, 3) void cpu_host_note(struct cpu_host *h, const char *fmt, ...);
 /* Add one logical CPU; equal ones are counted. */
 int cpu_host_add(struct cpu_host *h, const struct cpu_policy *p, u32 number, struct error *err);
-/* Clear what differs from one logical CPU to the next of one kind. */
-void cpu_policy_forget_ids(struct cpu_policy *p);
 /* Record what a policy says of a feature. */
 void cpu_host_set_feature(struct cpu_host *h, unsigned int nr, enum cpu_feature_policy how);
 bool cpu_parse_feature_policy(const char *word, enum cpu_feature_policy *how);

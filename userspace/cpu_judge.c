@@ -10,17 +10,22 @@
 #include "cpu_print.h"
 #include "cpu_resolve.h"
 #include "lib/cpu/xsave.h"
+#include "seen.h"
 
 /**
  * struct args - options of these commands
  * @json: machine-readable output
  * @flags: CPU_CHECK_*
  * @warn: features whose absence is a warning
+ * @gates: what the guest ever enabled
+ * @seen: @gates is known
  */
 struct args {
 	bool json;
 	u32 flags;
 	struct cpu_set warn;
+	struct cpu_gates gates;
+	bool seen;
 };
 
 static int set_json(void *ctx, const char *v, struct error *err)
@@ -51,8 +56,16 @@ static int set_warn(void *ctx, const char *v, struct error *err)
 	return 0;
 }
 
+static int set_seen(void *ctx, const char *v, struct error *err)
+{
+	((struct args *)ctx)->seen = true;
+	return seen_read_gates(&((struct args *)ctx)->gates, v, err);
+}
+
 static const struct opt check_opts[] = {
 	{ "warn", "FEATURE", "its absence is a warning, not a refusal (repeat)", set_warn },
+	{ "seen", "FILE", "ferry stat --json of the guest: what it never enabled is a warning",
+	  set_seen },
 	{ "nested", NULL, "the guest runs VMs: what VMX and SVM can do counts", set_nested },
 	{ "notes", NULL, "harmless differences, too", set_notes },
 	{ "json", NULL, "machine-readable output", set_json },
@@ -112,20 +125,18 @@ static void add_forbidden(struct cpu_findings *list, const struct cpu_host *poli
 	}
 }
 
-static bool same_finding(const struct cpu_finding *a, const struct cpu_finding *b)
-{
-	return a->leaf == b->leaf && a->subleaf == b->subleaf && a->reg == b->reg &&
-	       a->bit == b->bit && a->detail == b->detail && a->guest == b->guest;
-}
-
 /* A guest's vCPUs run on any logical CPU of a host: it must fit all of them. */
 static int judge(const struct cpu_host *policy, const struct cpu_host *host, const struct args *a,
 		 struct cpu_findings *all, struct error *err)
 {
-	const struct cpu_check_options opt = { .flags = a->flags, .warn = &a->warn };
+	const struct cpu_check_options opt = {
+		.flags = a->flags,
+		.warn = &a->warn,
+		.gates = a->seen ? &a->gates : NULL,
+	};
 	struct cpu_policy *guest = xcalloc(1, sizeof(*guest));
 	struct cpu_check_work *w = xcalloc(1, sizeof(*w));
-	u32 c, i, k;
+	u32 c, i;
 	int ret = cpu_resolve(guest, policy, host, err);
 
 	cpu_findings_init(all);
@@ -148,13 +159,7 @@ static int judge(const struct cpu_host *policy, const struct cpu_host *host, con
 			w->guest.set.w[i] &= ~policy->features[CPU_FORCE].w[i];
 		cpu_check(&w->guest, &w->host, &opt, &w->list);
 		add_forbidden(&w->list, policy, guest, &host->cpu[c]);
-		for (i = 0; i < w->list.nr; i++) {
-			for (k = 0; k < all->nr; k++)
-				if (same_finding(&all->finding[k], &w->list.finding[i]))
-					break;
-			if (k == all->nr)
-				cpu_findings_add(all, &w->list.finding[i]);
-		}
+		cpu_findings_merge(all, &w->list);
 	}
 	free(w);
 	free(guest);

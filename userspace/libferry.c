@@ -202,6 +202,7 @@ const char *ferry_state_name(u32 group)
 		[FERRY_STATE_PIC] = "i8259",
 		[FERRY_STATE_PIT] = "i8254",
 		[FERRY_STATE_VMCLOCK] = "VM clock",
+		[FERRY_STATE_SEEN] = "record of features",
 	};
 
 	return group < ARRAY_SIZE(names) && names[group] ? names[group] : "unknown group";

@@ -25,7 +25,7 @@ static_assert(PAGE_SIZE == WIRE_PAGE);
  * LAPIC whose timer they arm. The wire keeps the order, so the receiver restores as it reads.
  */
 static const u8 vm_groups[] = { FERRY_STATE_IOAPIC, FERRY_STATE_PIC, FERRY_STATE_PIT,
-				FERRY_STATE_VMCLOCK };
+				FERRY_STATE_VMCLOCK, FERRY_STATE_SEEN };
 static const u8 vcpu_groups[] = { FERRY_STATE_CONTROL, FERRY_STATE_SEGMENTS, FERRY_STATE_GENERAL,
 				  FERRY_STATE_DEBUG,   FERRY_STATE_FPU,	     FERRY_STATE_MSRS,
 				  FERRY_STATE_LAPIC,   FERRY_STATE_CLOCK,    FERRY_STATE_MP,

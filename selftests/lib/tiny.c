@@ -78,6 +78,8 @@ static void read_cpuid(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
 			 : "a"(leaf), "c"(subleaf));
 }
 
+void (*tiny_edit_host)(void *policy);
+
 static void set_policy(struct tiny *t, void (*edit)(struct ferry_cpuid_entry *, unsigned int))
 {
 	static struct cpu_policy host, guest;
@@ -85,7 +87,13 @@ static void set_policy(struct tiny *t, void (*edit)(struct ferry_cpuid_entry *, 
 					     .flags = CPU_DEFAULT_KVMCLOCK };
 	struct ferry_policy args = { .size = sizeof(args) };
 
-	if (cpu_policy_read(&host, read_cpuid) || cpu_policy_default(&guest, &host, &params)) {
+	if (cpu_policy_read(&host, read_cpuid)) {
+		errno = EINVAL;
+		die("this host's CPUID is none");
+	}
+	if (tiny_edit_host)
+		tiny_edit_host(&host);
+	if (cpu_policy_default(&guest, &host, &params)) {
 		errno = EINVAL;
 		die("this host's CPUID makes no policy");
 	}

@@ -293,9 +293,34 @@ static void bounded(void)
 	   "a full list counts on: %u", judged.total);
 }
 
+/* Several kinds of CPU in one host: each reason once. */
+static void merged(void)
+{
+	struct cpu_findings *all = calloc(1, sizeof(*all));
+	struct cpu_policy *cpu = calloc(3, sizeof(*cpu));
+
+	make_cpu(&cpu[0], "Intel", 6, 0x4f, 1, 46, BDW);
+	make_cpu(&cpu[1], "Intel", 6, 0x4f, 1, 46, SNB);
+	make_cpu(&cpu[2], "Intel", 6, 0x4f, 1, 39, HSW);
+	cpu_findings_init(all);
+	judge_cpu(&cpu[0], &cpu[1], 0);
+	cpu_findings_merge(all, &judged);
+	ok_eq(all->total, judged.total, "what is new is added");
+	cpu_findings_merge(all, &judged);
+	ok_eq(all->total, judged.total, "what is known is not");
+	judge_cpu(&cpu[0], &cpu[2], 0);
+	cpu_findings_merge(all, &judged);
+	judge_cpu(&cpu[0], &cpu[1], 0);
+	ok_eq(all->total, judged.total + 1, "of another CPU only what is its own: the width");
+	ok_eq(cpu_findings_verdict(all), CPU_CHECK_REFUSE, "one CPU is enough to refuse");
+	free(cpu);
+	free(all);
+}
+
 int main(void)
 {
 	features();
+	merged();
 	nested();
 	widths_and_layout();
 	vendors();

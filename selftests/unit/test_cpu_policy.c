@@ -243,6 +243,7 @@ static void haswell(struct cpu_policy *h)
 static void defaults(void)
 {
 	struct cpu_default_params d = { .topology = { 4, 2 }, .flags = CPU_DEFAULT_KVMCLOCK };
+	struct cpu_index ix;
 	u32 where;
 
 	haswell(&p);
@@ -270,6 +271,21 @@ static void defaults(void)
 	set(&p, 0xd, 0, 3, 832, 576, 0);
 	cpu_policy_default(&q, &p, &d);
 	ok(!(cpu_policy_reg(&q, 1, 0, CPU_ECX) & (1u << 28 | 1 << 12)), "no AVX without its state");
+	ok(cpu_policy_has(&q, CPU_F_CPUID_FAULTING) && !cpu_policy_has(&q, CPU_F_CPUID_USER_DIS),
+	   "CPUID faulting as Intel has it");
+	set(&p, 0, 0, 0x16, 0x68747541, 0x444d4163, 0x69746e65);
+	cpu_policy_default(&q, &p, &d);
+	ok(cpu_policy_has(&q, CPU_F_CPUID_USER_DIS) && !cpu_policy_has(&q, CPU_F_CPUID_FAULTING),
+	   "and as AMD has it");
+	cpu_index_build(&ix, &q);
+	ok_eq(q.leaf[cpu_answer_entry(&q, &ix, 4, 0)].leaf, 4, "the entry that answers");
+	ok_eq(cpu_answer_entry(&q, &ix, 0x7fffffff, 0), -1, "none for AMD out of range");
+	ok_eq(cpu_answer_entry(&q, &ix, 0xb, 9), -1, "none beyond the last sub-leaf");
+	haswell(&p);
+	cpu_policy_default(&q, &p, &d);
+	cpu_index_build(&ix, &q);
+	ok_eq(q.leaf[cpu_answer_entry(&q, &ix, 0x7fffffff, 0)].leaf, cpu_policy_max_leaf(&q, 0),
+	      "Intel's highest basic leaf answers for what is out of range");
 	d.topology.threads = 3;
 	ok_eq(cpu_policy_default(&q, &p, &d), -EINVAL, "three threads a core are impossible");
 	cpu_policy_del(&p, 1, 0);

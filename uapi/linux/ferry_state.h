@@ -25,8 +25,9 @@
 #define FERRY_STATE_PIC 33
 #define FERRY_STATE_PIT 34
 #define FERRY_STATE_VMCLOCK 35
+#define FERRY_STATE_SEEN 36
 #define FERRY_STATE_VM_FIRST 32
-#define FERRY_STATE_VM_LAST 35
+#define FERRY_STATE_VM_LAST 36
 
 /* Order of ferry_state_general.gpr: the hardware's register numbers. */
 #define FERRY_RAX 0
@@ -367,6 +368,25 @@ struct ferry_state_pit {
 	__u64 synced;
 	__u32 edges;
 	__u32 port61;
+};
+
+/**
+ * struct ferry_state_seen - what the guest was ever shown of its CPU, and what it ever enabled
+ * @cr4: bits that were ever set in a vCPU's CR4
+ * @efer: likewise
+ * @xcr0: likewise
+ * @cpuid: entries of the policy that a CPUID was answered from, 256 bits by position
+ * @msrs: MSRs of the policy that were read, by position
+ *
+ * It travels with the VM. Setting adds: what was seen stays seen.
+ */
+struct ferry_state_seen {
+	__u64 cr4;
+	__u64 efer;
+	__u64 xcr0;
+	__u64 cpuid[4];
+	__u64 msrs;
+	__u64 reserved[4];
 };
 
 #endif /* _UAPI_LINUX_FERRY_STATE_H */

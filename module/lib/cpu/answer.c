@@ -61,24 +61,48 @@ void cpu_index_build(struct cpu_index *ix, const struct cpu_policy *p)
 	}
 }
 
-static void answer_from(const struct cpu_policy *p, u32 pos, u32 subleaf, struct cpu_regs *out)
+/* 1 + the position of the leaf that answers, any sub-leaf of it; 0 = zeros */
+static u32 find_leaf(const struct cpu_index *ix, u32 leaf)
+{
+	int range = leaf_range(leaf);
+	u32 n = leaf & 0xffff;
+
+	if (range >= 0 && leaf <= ix->max[range] &&
+	    (range == 0 || ix->max[range] >= range_base[range]))
+		return n < CPU_INDEX_SPAN ? ix->first[range][n] : 0;
+	return ix->fallback;
+}
+
+static const struct cpu_leaf *find_subleaf(const struct cpu_policy *p, u32 pos, u32 subleaf)
 {
 	const struct cpu_leaf *l = &p->leaf[pos], *end = &p->leaf[p->nr_leaves];
 	u32 leaf = l->leaf;
 
-	if (l->flags & CPU_LEAF_SUBLEAF_SIGNIFICANT) {
-		/* Sub-leaves usually count up from 0. */
-		if (subleaf < (u32)(end - l) && l[subleaf].leaf == leaf &&
-		    l[subleaf].subleaf == subleaf) {
-			l += subleaf;
-		} else {
-			while (l < end && l->leaf == leaf && l->subleaf < subleaf)
-				l++;
-			if (l == end || l->leaf != leaf || l->subleaf != subleaf)
-				return;
-		}
-	}
-	memcpy(out->reg, l->reg, sizeof(out->reg));
+	if (!(l->flags & CPU_LEAF_SUBLEAF_SIGNIFICANT))
+		return l;
+	/* Sub-leaves usually count up from 0. */
+	if (subleaf < (u32)(end - l) && l[subleaf].leaf == leaf && l[subleaf].subleaf == subleaf)
+		return l + subleaf;
+	while (l < end && l->leaf == leaf && l->subleaf < subleaf)
+		l++;
+	return l < end && l->leaf == leaf && l->subleaf == subleaf ? l : NULL;
+}
+
+/**
+ * cpu_answer_entry() - which entry of the policy answers
+ * @p: the guest's policy
+ * @ix: its index
+ * @leaf: EAX
+ * @subleaf: ECX
+ *
+ * Return: position in @p->leaf, or -1 when the answer is zeros.
+ */
+int cpu_answer_entry(const struct cpu_policy *p, const struct cpu_index *ix, u32 leaf, u32 subleaf)
+{
+	u32 pos = find_leaf(ix, leaf);
+	const struct cpu_leaf *l = pos ? find_subleaf(p, pos - 1, subleaf) : NULL;
+
+	return l ? l - p->leaf : -1;
 }
 
 /**
@@ -98,21 +122,17 @@ static void answer_from(const struct cpu_policy *p, u32 pos, u32 subleaf, struct
 void cpu_answer(const struct cpu_policy *p, const struct cpu_index *ix, u32 leaf, u32 subleaf,
 		struct cpu_regs *out)
 {
-	int range = leaf_range(leaf);
-	u32 n = leaf & 0xffff, pos = 0;
+	u32 pos = find_leaf(ix, leaf);
+	const struct cpu_leaf *l;
 
 	memset(out, 0, sizeof(*out));
-	if (range >= 0 && leaf <= ix->max[range] &&
-	    (range == 0 || ix->max[range] >= range_base[range])) {
-		if (n < CPU_INDEX_SPAN)
-			pos = ix->first[range][n];
-	} else {
-		pos = ix->fallback;
-		leaf = pos ? p->leaf[pos - 1].leaf : leaf;
-	}
-	if (pos)
-		answer_from(p, pos - 1, subleaf, out);
-	if (pos && (leaf == 0xb || leaf == 0x1f))
+	if (!pos)
+		return;
+	leaf = p->leaf[pos - 1].leaf;
+	l = find_subleaf(p, pos - 1, subleaf);
+	if (l)
+		memcpy(out->reg, l->reg, sizeof(out->reg));
+	if (leaf == 0xb || leaf == 0x1f)
 		out->reg[CPU_ECX] = (out->reg[CPU_ECX] & ~0xffu) | (subleaf & 0xff);
 }
 

@@ -54,6 +54,7 @@ struct cpu_dynamic {
 void cpu_index_build(struct cpu_index *ix, const struct cpu_policy *p);
 void cpu_answer(const struct cpu_policy *p, const struct cpu_index *ix, u32 leaf, u32 subleaf,
 		struct cpu_regs *out);
+int cpu_answer_entry(const struct cpu_policy *p, const struct cpu_index *ix, u32 leaf, u32 subleaf);
 bool cpu_answer_is_dynamic(u32 leaf);
 void cpu_answer_dynamic(const struct cpu_policy *p, u32 leaf, u32 subleaf,
 			const struct cpu_dynamic *dyn, struct cpu_regs *out);

@@ -44,6 +44,30 @@ void cpu_findings_add(struct cpu_findings *list, const struct cpu_finding *f)
 	list->refusals += f->severity == CPU_REFUSE;
 }
 
+static bool same_finding(const struct cpu_finding *a, const struct cpu_finding *b)
+{
+	return a->leaf == b->leaf && a->subleaf == b->subleaf && a->reg == b->reg &&
+	       a->bit == b->bit && a->detail == b->detail && a->guest == b->guest;
+}
+
+/**
+ * cpu_findings_merge() - of several CPUs of one host: each reason once
+ * @list: gets what it does not have
+ * @more: findings about another CPU
+ */
+void cpu_findings_merge(struct cpu_findings *list, const struct cpu_findings *more)
+{
+	u32 i, k;
+
+	for (i = 0; i < more->nr; i++) {
+		for (k = 0; k < list->nr; k++)
+			if (same_finding(&list->finding[k], &more->finding[i]))
+				break;
+		if (k == list->nr)
+			cpu_findings_add(list, &more->finding[i]);
+	}
+}
+
 enum cpu_verdict cpu_findings_verdict(const struct cpu_findings *list)
 {
 	if (list->refusals)
@@ -334,10 +358,12 @@ static void missing_feature(const struct cpu_view *guest, const struct cpu_view 
 		if (cause != CPU_CAUSE_UNKNOWN)
 			cause = CPU_CAUSE_VULNERABILITY;
 	}
-	if (opt->warn && cpu_set_has(opt->warn, nr))
+	if (opt->warn && cpu_set_has(opt->warn, nr)) {
 		severity = CPU_WARNING;
-	else if (never_enabled(nr, opt->gates))
+	} else if (never_enabled(nr, opt->gates)) {
 		severity = CPU_WARNING;
+		detail = CPU_DETAIL_UNUSED;
+	}
 	add_feature(list, guest, host, nr, severity, cause, detail);
 }
 

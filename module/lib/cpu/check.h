@@ -87,6 +87,7 @@ enum cpu_detail {
 	CPU_DETAIL_INVERTED, /* the host has it and the guest was told that it is not so */
 	CPU_DETAIL_FORBIDDEN, /* the host has what the policy forbids */
 	CPU_DETAIL_TSC, /* guest: kHz the policy fixes; host: 0 unknown */
+	CPU_DETAIL_UNUSED, /* a feature bit is missing that the guest never enabled */
 	CPU_NR_DETAILS,
 };
 
@@ -172,6 +173,7 @@ struct cpu_check_work {
 
 void cpu_findings_init(struct cpu_findings *list);
 void cpu_findings_add(struct cpu_findings *list, const struct cpu_finding *f);
+void cpu_findings_merge(struct cpu_findings *list, const struct cpu_findings *more);
 enum cpu_verdict cpu_findings_verdict(const struct cpu_findings *list);
 unsigned int cpu_finding_feature(const struct cpu_finding *f);
 

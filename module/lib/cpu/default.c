@@ -98,6 +98,7 @@ static int pass_leaves(struct cpu_policy *out, const struct cpu_policy *policy,
 /* The features left of a policy, and its settings obeyed. */
 static void choose_features(const struct cpu_policy *policy, struct cpu_effective_work *work)
 {
+	bool amd = cpu_vendor_is_amd_like(cpu_policy_vendor(policy));
 	struct cpu_settings settings = cpu_policy_settings(policy);
 	struct cpu_set *s = &work->after;
 	unsigned int i;
@@ -120,6 +121,9 @@ static void choose_features(const struct cpu_policy *policy, struct cpu_effectiv
 		cpu_set_put(s, CPU_F_RRSBA, true);
 	for (i = 0; i < CPU_NR_WORDS; i++)
 		s->w[i] |= cpu_added.w[i];
+	/* CPUID faulting in the way of the vendor that the guest sees. */
+	cpu_set_put(s, amd ? CPU_F_CPUID_USER_DIS : CPU_F_CPUID_FAULTING, true);
+	cpu_set_put(s, amd ? CPU_F_CPUID_FAULTING : CPU_F_CPUID_USER_DIS, false);
 	cpu_set_put(s, CPU_F_ARCH_CAPABILITIES, s->w[CPU_W_MSR_10A_LO] || s->w[CPU_W_MSR_10A_HI]);
 }
 

@@ -335,6 +335,12 @@ void cpu_explain(const struct cpu_finding *f, struct cpu_explanation *e)
 	case CPU_DETAIL_FORBIDDEN:
 		explain_feature(f, e);
 		break;
+	case CPU_DETAIL_UNUSED:
+		explain_feature(f, e);
+		snprintf(e->harm, sizeof(e->harm),
+			 "None unless it begins to: the guest has never enabled it. If it tries on this "
+			 "host, the attempt will fault.");
+		break;
 	case CPU_DETAIL_INVERTED:
 		explain_feature(f, e);
 		snprintf(e->why, sizeof(e->why),

@@ -76,3 +76,32 @@ int cpu_policy_read(struct cpu_policy *out, cpu_read_fn read)
 	ret = read_range(out, read, CPU_LEAF_BASIC);
 	return ret ? ret : read_range(out, read, CPU_LEAF_EXTENDED);
 }
+
+/**
+ * cpu_policy_forget_ids() - clear what differs from one logical CPU to the next of one kind
+ * @p: as read; APIC ids and what follows from them become zero
+ */
+void cpu_policy_forget_ids(struct cpu_policy *p)
+{
+	struct cpu_leaf *l;
+	u32 i;
+
+	for (i = 0; i < p->nr_leaves; i++) {
+		l = &p->leaf[i];
+		switch (l->leaf) {
+		case 0x1:
+			l->reg[CPU_EBX] &= 0x00ffffff;
+			break;
+		case 0xb:
+		case 0x1f:
+		case 0x80000026:
+			l->reg[CPU_EDX] = 0;
+			break;
+		case 0x8000001e:
+			l->reg[CPU_EAX] = 0;
+			l->reg[CPU_EBX] &= ~0xffu;
+			l->reg[CPU_ECX] &= ~0xffu;
+			break;
+		}
+	}
+}

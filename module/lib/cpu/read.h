@@ -16,5 +16,6 @@
 typedef void (*cpu_read_fn)(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS]);
 
 int cpu_policy_read(struct cpu_policy *out, cpu_read_fn read);
+void cpu_policy_forget_ids(struct cpu_policy *p);
 
 #endif /* FERRY_LIB_CPU_READ_H */
