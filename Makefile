@@ -221,7 +221,7 @@ check-long: unit
 	@$(RUN) "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon"
 
 bench: setup
-	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
+	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests $(BUILD)/data/cpu_data
 	@selftests/bench/run
 
 # A medium that prints a machine's CPUs where no system is installed yet.

@@ -274,6 +274,8 @@ void test_matrix(void)
 	printf("# matrix: %u checks in %.2f s (%.1f us each), %ld MiB; %u accepted, %u with warnings, %u refused\n",
 	       nr_dumps * nr_dumps, seconds, seconds / (nr_dumps * nr_dumps) * 1e6, ru.ru_maxrss >> 10,
 	     count[0], count[1], count[2]);
+	printf("# row cpu-pair-matrix s %.2f\n# row cpu-pair-matrix-memory MiB %ld\n", seconds,
+	       ru.ru_maxrss >> 10);
 	verdict(seconds < 10 * (nr_dumps * nr_dumps / 537289.0), "all pairs in the time allowed");
 	verdict(ru.ru_maxrss < 100 << 10, "in less than 100 MiB");
 	free(list);
