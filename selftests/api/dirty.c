@@ -92,6 +92,14 @@ TINY_SNIPPET(writer32, 32, WRITER);
 TINY_SNIPPET(writer64, 64, WRITER);
 TINY_SNIPPET(reader32, 32, READER);
 
+/* Have the kernel write: kvmclock's wall clock, to the address in EDX. */
+TINY_SNIPPET(kernel_writes, 32,
+	     "mov %edx, %eax\n"
+	     "xor %edx, %edx\n"
+	     "mov $0x4b564d00, %ecx\n"
+	     "wrmsr\n"
+	     "out %eax, $0xf1");
+
 /*
  * For ever: take a random page and count in it, at offset ESI, for a random while; EBX counts on. A
  * page is seldom visited twice, so that a lost report is not made good by the next visit.
@@ -302,6 +310,26 @@ static void test_guest(struct tiny *t, uint32_t flags)
 	ok_eq(stats(t).nested_faults, faults, "and then nothing faults any more");
 }
 
+/* The module's own writes, which no dirty bit and no mapping shows. */
+static void test_kernel(struct tiny *t, uint32_t flags)
+{
+	unsigned long page = DATA_PAGE + 77;
+
+	diag("the kernel's writes, %s", flags ? "write protection" : "dirty bits");
+	TINY_LOAD(t, TINY_32, kernel_writes);
+	memset(t->mem + page * PAGE, 0, PAGE);
+	dirty(t, FERRY_DIRTY_START, flags);
+	ok(harvest(t) == NPAGES && harvest(t) == 0, "everything, then nothing");
+	ok(go(t, page, 1, 1) && *(volatile uint32_t *)(t->mem + page * PAGE + 4),
+	   "kvmclock has told the time of day");
+	ok(only(t, page), "that page");
+	start_at(t, page, 1, 1);
+	ok(tiny_run(t) == FERRY_EXIT_IO && only(t, page), "and again");
+	finish(t);
+	ok_eq(harvest(t), 0, "and no other");
+	dirty(t, FERRY_DIRTY_STOP, 0);
+}
+
 /* Page tables, which the processor writes itself. Both mechanisms must say the same. */
 static void test_tables(struct tiny *t)
 {
@@ -488,6 +516,8 @@ int main(int argc, char **argv)
 		test_user(&t, FERRY_DIRTY_WRITE_PROTECT);
 		test_guest(&t, 0);
 		test_guest(&t, FERRY_DIRTY_WRITE_PROTECT);
+		test_kernel(&t, 0);
+		test_kernel(&t, FERRY_DIRTY_WRITE_PROTECT);
 		test_tables(&t);
 		tiny_close(&t);
 	}
