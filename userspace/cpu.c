@@ -39,8 +39,10 @@ static void help(void)
 	printf("\n"
 	       "A DUMP is a file: \"ferry cpu dump\", \"cpuid -r\", libvirt's XML (cpudata, cpu,\n"
 	       "capabilities), OpenStack's cpu_info or a policy; - is standard input, @host this\n"
-	       "machine. A POLICY is a DUMP or what baseline, effective, mask and model write, and\n"
-	       "what \"ferry run --policy\" takes.\n\n"
+	       "machine. A POLICY is a DUMP or what baseline, effective, mask and model write,\n"
+	       "and what \"ferry run --policy\" takes.\n\n"
+	       "check and explain end with 0 for yes, 2 for yes with warnings, 3 for no; a bad\n"
+	       "file ends with 16, a wrong command line with 64.\n\n"
 	       "'ferry cpu COMMAND --help' explains one. Every command takes --json.\n");
 }
 

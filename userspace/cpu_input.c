@@ -59,6 +59,8 @@ void cpu_host_free(struct cpu_host *h)
 
 	for (i = 0; i < h->nr_notes; i++)
 		free(h->note[i]);
+	free(h->raw);
+	free(h->raw_cpu);
 	free(h->cpu);
 	free(h->name);
 	memset(h, 0, sizeof(*h));
@@ -172,7 +174,7 @@ static bool wants_msrs(const struct cpu_policy *p)
 	       cpu_policy_has(p, CPU_F_CORE_CAPABILITY) || cpu_policy_has(p, CPU_F_VMX);
 }
 
-int cpu_host_live(struct cpu_host *h, bool all_cpus, struct error *err)
+int cpu_host_live(struct cpu_host *h, bool keep_raw, struct error *err)
 {
 	struct cpu_policy *p = xcalloc(1, sizeof(*p));
 	cpu_set_t old, one;
@@ -202,8 +204,12 @@ int cpu_host_live(struct cpu_host *h, bool all_cpus, struct error *err)
 		if (!read_msrs(p, cpu))
 			blind |= wants_msrs(p);
 		ret = cpu_host_add(h, p, cpu, err);
-		if (!all_cpus)
-			break;
+		if (!ret && keep_raw) {
+			h->raw = xrealloc(h->raw, (h->nr_raw + 1) * sizeof(*h->raw));
+			h->raw_cpu = xrealloc(h->raw_cpu, (h->nr_raw + 1) * sizeof(*h->raw_cpu));
+			h->raw[h->nr_raw] = *p;
+			h->raw_cpu[h->nr_raw++] = cpu;
+		}
 	}
 	sched_setaffinity(0, sizeof(old), &old);
 	if (blind)
@@ -320,7 +326,7 @@ int cpu_host_read(struct cpu_host *h, const char *path, struct error *err)
 	int fd, ret;
 
 	if (!strcmp(path, "@host"))
-		return cpu_host_live(h, true, err);
+		return cpu_host_live(h, false, err);
 	memset(h, 0, sizeof(*h));
 	if (!strcmp(path, "-"))
 		return read_stream(h, STDIN_FILENO, "standard input", err);

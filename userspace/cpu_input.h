@@ -57,6 +57,9 @@ enum cpu_match {
  * @count: logical CPUs of each kind
  * @nr: kinds
  * @logical: logical CPUs in all
+ * @raw: of the live host, if asked for: each logical CPU with its own APIC ids
+ * @raw_cpu: their numbers
+ * @nr_raw: how many
  * @mode: how the CPU comes about
  * @model: name of the model it was given by, or ""
  * @match: how exactly a definition is meant
@@ -75,6 +78,9 @@ struct cpu_host {
 	u32 count[CPU_HOST_MAX_DISTINCT];
 	u32 nr;
 	u32 logical;
+	struct cpu_policy *raw;
+	u32 *raw_cpu;
+	u32 nr_raw;
 	enum cpu_mode mode;
 	char model[64];
 	enum cpu_match match;
@@ -89,8 +95,8 @@ struct cpu_host {
 int cpu_host_read(struct cpu_host *h, const char *path, struct error *err);
 int cpu_host_parse(struct cpu_host *h, const char *name, const char *text, size_t len,
 		   struct error *err);
-/* This machine: every logical CPU that this process may run on, or the current one alone. */
-int cpu_host_live(struct cpu_host *h, bool all_cpus, struct error *err);
+/* This machine: every logical CPU that this process may run on; @keep_raw: each for itself, too. */
+int cpu_host_live(struct cpu_host *h, bool keep_raw, struct error *err);
 void cpu_host_free(struct cpu_host *h);
 __printf(2, 3) void cpu_host_note(struct cpu_host *h, const char *fmt, ...);
 /* Add one logical CPU; equal ones are counted. */

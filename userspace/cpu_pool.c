@@ -534,6 +534,46 @@ static void advise_identity(const struct pool *pool, json_object *o)
 	free(base);
 }
 
+/* What the pool's identity leaves open, and the hosts that would have to go for it. */
+static void advise_exclude(const struct pool *pool, const struct cpu_policy *base, json_object *o)
+{
+	struct cpu_view *v = xcalloc(1, sizeof(*v));
+	json_object *list = json_object_new_array();
+	u32 left = cpu_policy_settings(base).accepted, i, k;
+
+	if (!o && left)
+		printf("\nhosts that have what the pool's identity leaves open:\n");
+	for (k = 0; k < CPU_NR_VULNS; k++) {
+		json_object *files = json_object_new_array(), *e;
+
+		if (!(left >> k & 1)) {
+			json_object_put(files);
+			continue;
+		}
+		if (!o)
+			printf("  %s:", cpu_vulnerabilities[k].name);
+		for (i = 0; i < pool->n; i++) {
+			cpu_view_init(v, pool->member[i]);
+			if (!cpu_vuln_affects(v, k, false))
+				continue;
+			json_object_array_add(files, json_str_new(pool->host[i].name));
+			if (!o)
+				printf(" %s", pool->host[i].name);
+		}
+		if (!o)
+			putchar('\n');
+		e = json_object_new_object();
+		json_object_object_add(e, "vulnerability", json_str_new(cpu_vulnerabilities[k].name));
+		json_object_object_add(e, "hosts", files);
+		json_object_array_add(list, e);
+	}
+	if (o)
+		json_object_object_add(o, "exclude", list);
+	else
+		json_object_put(list);
+	free(v);
+}
+
 static void advise_what_if(const struct pool *pool, const struct cpu_policy *base, json_object *o)
 {
 	struct cpu_policy *without = xcalloc(1, sizeof(*without));
@@ -543,7 +583,7 @@ static void advise_what_if(const struct pool *pool, const struct cpu_policy *bas
 	u32 i, w;
 
 	cpu_set_get(base, &have);
-	if (!o)
+	if (!o && pool->n > 1)
 		printf("\nif one host left:\n");
 	for (i = 0; i < pool->n && pool->n > 1; i++) {
 		u32 n = features_without(pool, i, without, &err);
@@ -736,6 +776,7 @@ int cpu_cmd_advise(int argc, char **argv)
 		advise_what_if(pool, base, o);
 		advise_pools(pool, o);
 		advise_identity(pool, o);
+		advise_exclude(pool, base, o);
 		if (a.leave)
 			ret = advise_leave(pool, a.leave, o, &err);
 		if (!ret && a.join)

@@ -51,35 +51,9 @@ void cpu_print_words(FILE *f, int indent, char *const *words, unsigned int n)
 		fputc('\n', f);
 }
 
-/* @text behind @head, its further lines indented by @indent. */
-static void print_hanging(FILE *f, const char *head, int indent, const char *text)
-{
-	int column = strlen(head);
-	bool first = true;
-
-	fputs(head, f);
-	while (*text) {
-		int len = strcspn(text, " ");
-
-		if (!len) {
-			text++;
-			continue;
-		}
-		if (column + !first + len > CPU_COLUMNS && column > indent) {
-			fprintf(f, "\n%*s", indent, "");
-			column = indent;
-			first = true;
-		}
-		column += fprintf(f, "%s%.*s", first ? "" : " ", len, text);
-		first = false;
-		text += len;
-	}
-	fputc('\n', f);
-}
-
 void cpu_print_text(FILE *f, const char *head, const char *text)
 {
-	print_hanging(f, head, strlen(head), text);
+	print_wrapped(f, head, strlen(head), text);
 }
 
 static int by_name(const void *a, const void *b)
@@ -212,7 +186,7 @@ void cpu_print_findings(FILE *f, const struct cpu_findings *list)
 		snprintf(head, sizeof(head), "%-8s %-9.13s %s: ",
 			 x->severity < 3 ? severity_names[x->severity] : "?",
 			 x->cause < CPU_NR_CAUSES ? cpu_cause_names[x->cause] : "?", e->subject);
-		print_hanging(f, head, 19, e->what);
+		print_wrapped(f, head, 19, e->what);
 	}
 	if (list->total > list->nr)
 		fprintf(f, "and %u more\n", list->total - list->nr);

@@ -16,7 +16,7 @@
 #define CPU_MAX_FILES 512
 
 /* What the commands print ends at this column. */
-#define CPU_COLUMNS 78
+#define CPU_COLUMNS TEXT_COLUMNS
 
 struct cpu_command {
 	const char *name;

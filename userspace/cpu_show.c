@@ -101,12 +101,13 @@ static void write_text(FILE *f, const struct cpu_host *h)
 	cpu_policy_vendor_string(&h->cpu[0], vendor);
 	fprintf(f, "# name: %s\n# vendor: %s\n", text, vendor);
 	fprintf(f, "# logical-cpus: %u\n# kinds: %u\n", h->logical, h->nr);
-	fprintf(f, "# format: LEAF SUBLEAF EAX EBX ECX EDX (hex); APIC ids left out\n");
-	for (c = 0; c < h->nr; c++) {
-		const struct cpu_policy *p = &h->cpu[c];
+	fprintf(f, "# format: LEAF SUBLEAF EAX EBX ECX EDX (hex)%s\n",
+		h->nr_raw ? "" : "; one CPU of each kind, APIC ids left out");
+	for (c = 0; c < (h->nr_raw ?: h->nr); c++) {
+		const struct cpu_policy *p = h->nr_raw ? &h->raw[c] : &h->cpu[c];
 
-		if (h->nr > 1)
-			fprintf(f, "# cpu: %u\n", h->first[c]);
+		if (h->nr > 1 || h->nr_raw)
+			fprintf(f, "# cpu: %u\n", h->nr_raw ? h->raw_cpu[c] : h->first[c]);
 		for (i = 0; i < p->nr_leaves; i++)
 			fprintf(f, "%08x %08x %08x %08x %08x %08x\n", p->leaf[i].leaf,
 				p->leaf[i].subleaf, p->leaf[i].reg[0], p->leaf[i].reg[1],
@@ -127,11 +128,12 @@ static json_object *host_json(const struct cpu_host *h)
 	json_object_object_add(o, "ferry_cpu", json_object_new_int(1));
 	json_object_object_add(o, "name", json_str_new(text));
 	json_object_object_add(o, "logical_cpus", json_object_new_int(h->logical));
-	for (c = 0; c < h->nr; c++) {
-		json_object *cpu = policy_to_json(&h->cpu[c]);
+	for (c = 0; c < (h->nr_raw ?: h->nr); c++) {
+		json_object *cpu = policy_to_json(h->nr_raw ? &h->raw[c] : &h->cpu[c]);
 
-		json_object_object_add(cpu, "cpu", json_object_new_int(h->first[c]));
-		json_object_object_add(cpu, "count", json_object_new_int(h->count[c]));
+		json_object_object_add(cpu, "cpu",
+				       json_object_new_int(h->nr_raw ? h->raw_cpu[c] : h->first[c]));
+		json_object_object_add(cpu, "count", json_object_new_int(h->nr_raw ? 1 : h->count[c]));
 		json_object_array_add(cpus, cpu);
 	}
 	json_object_object_add(o, "cpus", cpus);
@@ -165,14 +167,15 @@ static void tell_differences(const struct cpu_host *h)
 int cpu_cmd_dump(int argc, char **argv)
 {
 	static const struct opt opts[] = {
-		{ "all-cpus", NULL, "every logical CPU, not the current one alone", set_all },
+		{ "all-cpus", NULL, "each logical CPU for itself, not one of each kind", set_all },
 		{ "output", "FILE", "write there (also -o)", set_output },
 		{ NULL },
 	};
 	static const struct usage usage = {
 		"cpu dump", "",
-		"Describes this host's CPUs: CPUID and, where they may be read, feature MSRs.", opts,
-		json_opts
+		"Describes this host's CPUs: CPUID and, where they may be read, feature MSRs. Every "
+		"logical CPU is asked; those that differ are reported.",
+		opts, json_opts
 	};
 	struct error err = { 0 };
 	struct args a = { 0 };

@@ -22,7 +22,7 @@ static const struct opt *find(const struct usage *u, const char *name, size_t le
 static void help_table(const struct opt *o)
 {
 	for (; o && o->name; o++) {
-		char left[64];
+		char left[64], head[72];
 
 		if (!o->arg)
 			snprintf(left, sizeof(left), "--%s", o->name);
@@ -31,14 +31,16 @@ static void help_table(const struct opt *o)
 				 (int)strlen(o->arg) - 2, o->arg + 1);
 		else
 			snprintf(left, sizeof(left), "--%s %s", o->name, o->arg);
-		printf("  %-26s %s\n", left, o->help);
+		snprintf(head, sizeof(head), "  %-26s ", left);
+		print_wrapped(stdout, head, 29, o->help);
 	}
 }
 
 void opts_help(const struct usage *u)
 {
-	printf("usage: ferry %s%s%s%s\n\n%s\n", u->command, *u->args ? " " : "", u->args,
-	       u->opts || u->more ? " [options]" : "", u->help);
+	printf("usage: ferry %s%s%s%s\n\n", u->command, *u->args ? " " : "", u->args,
+	       u->opts || u->more ? " [options]" : "");
+	print_wrapped(stdout, "", 0, u->help);
 	if (u->opts || u->more)
 		printf("\n");
 	help_table(u->opts);

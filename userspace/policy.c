@@ -25,7 +25,7 @@ _Static_assert(offsetof(struct cpu_leaf, reg) == offsetof(struct ferry_cpuid_ent
 int policy_of_host(struct cpu_policy *host, struct error *err)
 {
 	struct cpu_host *h = xcalloc(1, sizeof(*h));
-	int ret = cpu_host_live(h, true, err);
+	int ret = cpu_host_live(h, false, err);
 
 	if (!ret)
 		ret = cpu_resolve_host(host, h, err);
@@ -224,7 +224,7 @@ int policy_read(struct cpu_policy *p, const char *path, struct error *err)
 	int ret = cpu_host_read(policy, path, err);
 
 	if (!ret && (policy->mode == CPU_MODE_HOST_MODEL || policy->mode == CPU_MODE_PASSTHROUGH))
-		ret = cpu_host_live(host, true, err);
+		ret = cpu_host_live(host, false, err);
 	if (!ret)
 		ret = cpu_resolve(p, policy, host->nr ? host : NULL, err);
 	cpu_host_free(policy);

@@ -455,3 +455,30 @@ u64 realtime_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);
 }
+
+/* ------------------------------------------------------------------ terminal */
+
+void print_wrapped(FILE *f, const char *head, int indent, const char *text)
+{
+	int column = strlen(head);
+	bool first = true;
+
+	fputs(head, f);
+	while (*text) {
+		int len = strcspn(text, " \n");
+
+		if (!len) {
+			text++;
+			continue;
+		}
+		if (column + !first + len > TEXT_COLUMNS && column > indent) {
+			fprintf(f, "\n%*s", indent, "");
+			column = indent;
+			first = true;
+		}
+		column += fprintf(f, "%s%.*s", first ? "" : " ", len, text);
+		first = false;
+		text += len;
+	}
+	fputc('\n', f);
+}

@@ -85,4 +85,9 @@ bool json_flag(json_object *o, const char *key, bool fallback);
 u64 monotonic_ns(void);
 u64 realtime_ns(void);
 
+/* What the tool prints ends at this column. */
+#define TEXT_COLUMNS 78
+/* @text behind @head, in lines of TEXT_COLUMNS; further lines are indented by @indent. */
+void print_wrapped(FILE *f, const char *head, int indent, const char *text);
+
 #endif /* FERRY_UTIL_H */
