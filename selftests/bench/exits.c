@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ticks of the paths a guest takes through its hypervisor, under Ferry or KVM: `exits ferry`,
- * `exits kvm`, with one path's name after it for that alone. The same guest bytes run in both; the guest reads the TSC around a loop and leaves
- * the difference in memory. An empty loop is subtracted where there is one.
+ * `exits kvm`, with one path's name after it for that alone. The same guest bytes run in both; the
+ * guest reads the TSC around a loop and leaves the difference in memory. An empty loop is subtracted
+ * where there is one.
+ *
+ * Memory comes in pages of 4 KiB for both or of 2 MiB for both: the latter's rows end in -2m.
  *
  * Prints one line per row, "row NAME UNIT VALUE", for selftests/bench/run to put side by side.
  * Under icount a tick is an instruction of the emulated host.
@@ -53,11 +56,13 @@ static uint64_t ticks(struct hv *hv)
 	return t;
 }
 
-static bool begin(struct hv *hv, const struct hv_ops *ops, const char *from, const char *to)
+static bool begin(struct hv *hv, const struct hv_ops *ops, const char *from, const char *to,
+		  bool huge)
 {
 	memset(hv, 0, sizeof(*hv));
 	hv->ops = ops;
-	hv->size = 64 << 20;
+	hv->size = 16 << 20;
+	hv->huge = huge;
 	if (!ops->open(hv))
 		return false;
 	hv_load(hv, from, to - from);
@@ -68,21 +73,21 @@ static bool begin(struct hv *hv, const struct hv_ops *ops, const char *from, con
 static long run_to_end(struct hv *hv, int port_exits)
 {
 	while (port_exits--)
-		if (!hv->ops->run(hv))
+		if (hv->ops->run(hv) != HV_PORT_ACCESS)
 			return -1;
-	return hv->ops->run(hv) ? 0 : -1;
+	return hv->ops->run(hv) == HV_PORT_ACCESS ? 0 : -1;
 }
 
 static void row(const char *name, const char *unit, double value)
 {
-	printf("row %s %s %.1f\n", name, unit, value);
+	printf("row %s %s %.*f\n", name, unit, value < 10 ? 4 : 1, value);
 }
 
 /* Ticks of one pass of a loop of COUNT, the second time round so that nothing is cold. */
 static bool loop(const struct hv_ops *ops, const char *from, const char *to, int exits, double *out)
 {
 	struct hv hv;
-	bool good = begin(&hv, ops, from, to) && !run_to_end(&hv, exits) && ops->start(&hv) &&
+	bool good = begin(&hv, ops, from, to, true) && !run_to_end(&hv, exits) && ops->start(&hv) &&
 		    !run_to_end(&hv, exits);
 
 	if (good)
@@ -116,13 +121,12 @@ static bool port_exit(const struct hv_ops *ops)
 }
 
 /* First touch by the guest of memory the host has, or has not, touched before. */
-static bool first_touch(const struct hv_ops *ops, bool present)
+static bool first_touch(const struct hv_ops *ops, const char *what, bool present, bool huge)
 {
-	const char *what = present ? "map-present-page" : "allocate-page";
 	char name[64];
 	struct hv hv;
 	uint64_t before;
-	bool good = begin(&hv, ops, touch_begin, touch_end);
+	bool good = begin(&hv, ops, touch_begin, touch_end, huge);
 
 	if (good && present)
 		memset(hv.mem + HV_DATA, 1, PAGES * 4096ul);
@@ -144,7 +148,7 @@ static bool dirty_log(const struct hv_ops *ops)
 {
 	struct hv hv;
 	uint64_t before = 0;
-	bool good = begin(&hv, ops, dirty_begin, dirty_end) && ops->run(&hv) && ops->run(&hv);
+	bool good = begin(&hv, ops, dirty_begin, dirty_end, true) && ops->run(&hv) && ops->run(&hv);
 
 	good = good && ops->log(&hv, true) && ops->harvest(&hv) && ops->run(&hv) && ops->run(&hv);
 	good = good && ops->harvest(&hv) && ops->run(&hv);
@@ -164,12 +168,14 @@ static bool dirty_log(const struct hv_ops *ops)
 
 static bool map_present(const struct hv_ops *ops)
 {
-	return first_touch(ops, true);
+	return first_touch(ops, "map-present-page", true, false) &&
+	       first_touch(ops, "map-present-page-2m", true, true);
 }
 
 static bool allocate(const struct hv_ops *ops)
 {
-	return first_touch(ops, false);
+	return first_touch(ops, "allocate-page", false, false) &&
+	       first_touch(ops, "allocate-page-2m", false, true);
 }
 
 static const struct {

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "hv.h"
+#include "lib/cpu/default.h"
+#include "lib/cpu/read.h"
 
 #define PRESENT_WRITE 3
 #define LARGE 0x80
@@ -26,4 +28,24 @@ bool hv_fail(struct hv *hv, const char *what)
 {
 	snprintf(hv->why, sizeof(hv->why), "%s: %s: %s", hv->ops->name, what, strerror(errno));
 	return false;
+}
+
+static void read_cpuid(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
+{
+	__asm__ volatile("cpuid"
+			 : "=a"(reg[0]), "=b"(reg[1]), "=c"(reg[2]), "=d"(reg[3])
+			 : "a"(leaf), "c"(subleaf));
+}
+
+const struct cpu_policy *hv_policy(void)
+{
+	static struct cpu_policy host, guest;
+	struct cpu_default_params params = { .topology = { .cores = 1, .threads = 1 },
+					     .flags = CPU_DEFAULT_KVMCLOCK };
+
+	if (guest.nr_leaves)
+		return &guest;
+	if (cpu_policy_read(&host, read_cpuid) || cpu_policy_default(&guest, &host, &params))
+		return NULL;
+	return &guest;
 }

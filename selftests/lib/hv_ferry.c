@@ -10,37 +10,41 @@
 #include <unistd.h>
 
 #include "hv.h"
-#include "lib/cpu/default.h"
-#include "lib/cpu/read.h"
-
-static void read_cpuid(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
-{
-	__asm__ volatile("cpuid"
-			 : "=a"(reg[0]), "=b"(reg[1]), "=c"(reg[2]), "=d"(reg[3])
-			 : "a"(leaf), "c"(subleaf));
-}
 
 static bool set_policy(struct hv *hv)
 {
-	static struct cpu_policy host, guest;
-	struct cpu_default_params params = { .topology = { .cores = 1, .threads = 1 } };
+	const struct cpu_policy *guest = hv_policy();
 	struct ferry_policy args = { .size = sizeof(args) };
 
-	if (cpu_policy_read(&host, read_cpuid) || cpu_policy_default(&guest, &host, &params)) {
+	if (!guest) {
 		errno = EINVAL;
 		return false;
 	}
-	args.nr_cpuid = guest.nr_leaves;
-	args.nr_msrs = guest.nr_msrs;
-	args.cpuid = (uintptr_t)guest.leaf;
-	args.msrs = (uintptr_t)guest.msr;
+	args.nr_cpuid = guest->nr_leaves;
+	args.nr_msrs = guest->nr_msrs;
+	args.cpuid = (uintptr_t)guest->leaf;
+	args.msrs = (uintptr_t)guest->msr;
 	return !ioctl(hv->vm, FERRY_SET_POLICY, &args);
+}
+
+/* Memory comes in pages of 2 MiB wherever a region holds one whole. */
+static bool set_memory(struct hv *hv)
+{
+	size_t at, step = hv->huge ? hv->size : 1 << 20;
+	struct ferry_memory memory = { .size = sizeof(memory) };
+
+	for (at = 0; at < hv->size; at += step, memory.region++) {
+		memory.gpa = at;
+		memory.length = step;
+		if (ioctl(hv->vm, FERRY_SET_MEMORY, &memory))
+			return false;
+	}
+	return true;
 }
 
 static bool ferry_open(struct hv *hv)
 {
 	struct ferry_create_vm vm = { .size = sizeof(vm), .name = "bench", .uuid = { 1 } };
-	struct ferry_memory memory = { .size = sizeof(memory), .length = hv->size };
 	struct ferry_create_vcpu vcpu = { .size = sizeof(vcpu) };
 
 	hv->fd = open("/dev/ferry", O_RDWR | O_CLOEXEC);
@@ -51,7 +55,7 @@ static bool ferry_open(struct hv *hv)
 		return hv_fail(hv, "FERRY_CREATE_VM");
 	if (!set_policy(hv))
 		return hv_fail(hv, "FERRY_SET_POLICY");
-	if (ioctl(hv->vm, FERRY_SET_MEMORY, &memory))
+	if (!set_memory(hv))
 		return hv_fail(hv, "FERRY_SET_MEMORY");
 	hv->mem = mmap(NULL, hv->size, PROT_READ | PROT_WRITE, MAP_SHARED, hv->vm, 0);
 	if (hv->mem == MAP_FAILED)
@@ -89,12 +93,13 @@ static bool ferry_start(struct hv *hv)
 {
 	struct ferry_segment code = { .limit = ~0u, .selector = 8, .attrib = 0xa9b };
 	struct ferry_segment data = { .limit = ~0u, .selector = 16, .attrib = 0xc93 };
-	struct ferry_state_general g = { .rip = HV_CODE, .rflags = 2 };
+	struct ferry_state_general g = { .rip = hv->entry ?: HV_CODE, .rflags = 2 };
 	struct ferry_state_segments s;
 	struct ferry_state_control c;
 
 	settle(hv);
 	g.gpr[FERRY_RSP] = HV_STACK;
+	g.gpr[FERRY_RSI] = hv->arg;
 	if (!state(hv, FERRY_GET_STATE, FERRY_STATE_SEGMENTS, &s, sizeof(s)) ||
 	    !state(hv, FERRY_GET_STATE, FERRY_STATE_CONTROL, &c, sizeof(c)))
 		return hv_fail(hv, "FERRY_GET_STATE");
@@ -112,21 +117,29 @@ static bool ferry_start(struct hv *hv)
 	return true;
 }
 
-static bool ferry_run(struct hv *hv)
+static enum hv_exit ferry_run(struct hv *hv)
 {
 	struct ferry_vcpu_run args = { .size = sizeof(args) };
 	struct ferry_run *run = hv->run;
 
 	if (ioctl(hv->vcpu, FERRY_RUN, &args))
 		return hv_fail(hv, "FERRY_RUN");
-	if (run->exit_reason != FERRY_EXIT_IO) {
-		errno = EPROTO;
-		return hv_fail(hv, run->exit_reason == FERRY_EXIT_ERROR ?
-					   (char *)run->error.detail :
-					   "an exit that is no port access");
+	switch (run->exit_reason) {
+	case FERRY_EXIT_IO:
+		hv->port = run->io.port;
+		hv->port_bytes = run->io.width;
+		hv->port_in = !run->io.is_write;
+		hv->port_data = run->io.data;
+		return HV_PORT_ACCESS;
+	case FERRY_EXIT_MMIO:
+		memset(run->mmio.data, 0, sizeof(run->mmio.data));
+		return HV_NO_MEMORY;
+	case FERRY_EXIT_SHUTDOWN:
+		return HV_SHUTDOWN;
 	}
-	memcpy(&hv->value, run->io.data, 4);
-	return true;
+	errno = EPROTO;
+	return hv_fail(hv, run->exit_reason == FERRY_EXIT_ERROR ? (char *)run->error.detail :
+								  "an exit nobody expects");
 }
 
 static bool ferry_log(struct hv *hv, bool on)
