@@ -143,8 +143,11 @@ static enum ferry_next on_io(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 	u16 port = vcpu->exit.io.port;
 	u64 rax = vcpu->regs[FERRY_RAX], data;
 
-	if (stage == FERRY_STAGE_IRQSOFF)
-		return FERRY_NEXT_STAGE;
+	if (stage == FERRY_STAGE_IRQSOFF) {
+		if (vcpu->exit.io.string || ferry_iobus_may_have_port(vcpu->vm, port, width))
+			return FERRY_NEXT_STAGE;
+		return ferry_port_to_user(vcpu, port, width, in, vcpu->exit.insn_len);
+	}
 	if (vcpu->exit.io.string)
 		return ferry_emulate(vcpu, stage);
 	data = in ? 0 : rax;

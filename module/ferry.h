@@ -413,6 +413,7 @@ int ferry_irqchip_set_state(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 gr
 int ferry_iobus_init(struct ferry_vm *vm);
 void ferry_iobus_destroy(struct ferry_vm *vm);
 /* Not sleepable. 0 served, -EOPNOTSUPP nobody's: goes to userspace. Little-endian data. */
+bool ferry_iobus_may_have_port(struct ferry_vm *vm, u16 port, u8 width);
 int ferry_iobus_port(struct ferry_vcpu *vcpu, u16 port, u8 width, bool write, void *data);
 int ferry_iobus_mmio(struct ferry_vcpu *vcpu, u64 gpa, u8 width, bool write, void *data);
 int ferry_irqfd(struct ferry_vm *vm, const struct ferry_irqfd *args);

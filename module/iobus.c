@@ -76,15 +76,35 @@ static bool signal_ioeventfd(struct ferry_iobus *bus, u32 space, u64 addr, u8 wi
 	return found;
 }
 
-/* A wide access to byte-wide parts reaches one port after the other. */
-static bool chip_ports(struct ferry_vm *vm, u16 port, u8 width, bool write, u8 *data)
+static bool is_chip_port(u16 port, u8 width)
 {
-	bool ours = false;
 	int i;
 
 	for (i = 0; i < width; i++)
-		ours |= ferry_irqchip_has_port(port + i);
-	if (!ours)
+		if (ferry_irqchip_has_port(port + i))
+			return true;
+	return false;
+}
+
+/**
+ * ferry_iobus_may_have_port() - might ferry_iobus_port() serve this access?
+ * @vm: the VM
+ * @port: first port
+ * @width: 1, 2 or 4
+ *
+ * Any context. false is sure: userspace serves it.
+ */
+bool ferry_iobus_may_have_port(struct ferry_vm *vm, u16 port, u8 width)
+{
+	return is_chip_port(port, width) || !list_empty(&vm->iobus->ioeventfds);
+}
+
+/* A wide access to byte-wide parts reaches one port after the other. */
+static bool chip_ports(struct ferry_vm *vm, u16 port, u8 width, bool write, u8 *data)
+{
+	int i;
+
+	if (!is_chip_port(port, width))
 		return false;
 	for (i = 0; i < width; i++) {
 		if (!ferry_irqchip_has_port(port + i)) {

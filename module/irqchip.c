@@ -226,11 +226,6 @@ static enum hrtimer_restart pit_timer_fn(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-bool ferry_irqchip_has_port(u16 port)
-{
-	return i8259_has_port(port) || i8254_has_port(port);
-}
-
 u8 ferry_irqchip_read_port(struct ferry_vm *vm, u16 port)
 {
 	struct ferry_irqchip *chip = vm->irqchip;

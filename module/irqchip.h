@@ -69,7 +69,11 @@ bool ferry_irqchip_route(struct ferry_irqchip *chip, unsigned int from, const st
 void ferry_irqchip_eoi(struct ferry_irqchip *chip, u8 vector);
 void ferry_irqchip_rescan(struct ferry_irqchip *chip); /* a LAPIC was enabled */
 int ferry_irqchip_inta(struct ferry_irqchip *chip); /* the i8259's vector, -1 if it has none */
-bool ferry_irqchip_has_port(u16 port);
+static inline bool ferry_irqchip_has_port(u16 port)
+{
+	return i8259_has_port(port) || i8254_has_port(port);
+}
+
 u8 ferry_irqchip_read_port(struct ferry_vm *vm, u16 port);
 void ferry_irqchip_write_port(struct ferry_vm *vm, u16 port, u8 value);
 /* false: not one of the controllers' addresses. @width 1..8; a read gives its low bytes. */

@@ -387,15 +387,6 @@ static u8 read_count(struct i8254 *p, struct i8254_channel *c)
 }
 
 /**
- * i8254_has_port() - is this port one of the timer's?
- * @port: I/O port
- */
-bool i8254_has_port(u16 port)
-{
-	return (port & ~3) == I8254_PORT || port == I8254_PORT_GATE;
-}
-
-/**
  * i8254_read() - IN from a port of the timer
  * @p: the timer
  * @port: 0x40-0x43 or 0x61

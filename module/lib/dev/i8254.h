@@ -110,8 +110,13 @@ static_assert(sizeof(struct i8254_state) == 136, "no padding, no surprise");
 
 #define I8254_NEVER U64_MAX
 
+/* Is this port one of the timer's? Asked at every port access of a guest. */
+static inline bool i8254_has_port(u16 port)
+{
+	return (port & ~3) == I8254_PORT || port == I8254_PORT_GATE;
+}
+
 void i8254_reset(struct i8254 *p);
-bool i8254_has_port(u16 port);
 u8 i8254_read(struct i8254 *p, u16 port, u64 now);
 void i8254_write(struct i8254 *p, u16 port, u8 val, u64 now);
 bool i8254_out(struct i8254 *p, unsigned int channel, u64 now);

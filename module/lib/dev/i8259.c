@@ -242,15 +242,6 @@ static void elcr_write(struct i8259_chip *c, u8 elcr)
 }
 
 /**
- * i8259_has_port() - is this port one of the pair's?
- * @port: I/O port
- */
-bool i8259_has_port(u16 port)
-{
-	return (port & ~0x81) == 0x20 || (port & ~1) == 0x4d0;
-}
-
-/**
  * i8259_write() - OUT to a port of the pair
  * @p: the pair
  * @port: 0x20, 0x21, 0xa0, 0xa1, 0x4d0 or 0x4d1

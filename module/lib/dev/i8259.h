@@ -81,8 +81,13 @@ struct i8259_state {
 
 static_assert(sizeof(struct i8259_state) == 32, "no padding, no surprise");
 
+/* Is this port one of the pair's? Asked at every port access of a guest. */
+static inline bool i8259_has_port(u16 port)
+{
+	return (port & ~0x81) == 0x20 || (port & ~1) == 0x4d0;
+}
+
 void i8259_reset(struct i8259 *p);
-bool i8259_has_port(u16 port);
 u8 i8259_read(struct i8259 *p, u16 port);
 void i8259_write(struct i8259 *p, u16 port, u8 val);
 void i8259_set_line(struct i8259 *p, unsigned int irq, bool level);
