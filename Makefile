@@ -6,6 +6,7 @@
 #	make C=2 W=1		the same under sparse with extra warnings
 #	make check-fast		static checks and unit tests, no emulator
 #	make check-data		real CPUs' dumps and other projects' expectations: FERRY_DATA=DIR
+#	make check-debug	the kernel's own checkers (KASAN, lockdep, ...) on the module
 #	make check-long		minutes of native instructions against the emulator
 #	make check		everything, in emulated hosts; as root it installs what is missing
 #	make bench demo		see README.md
@@ -18,7 +19,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tool module modules-all tests unit setup check-fast check check-data check-long bench demo cpuid-image \
+.PHONY: all tool module modules-all tests unit setup check-fast check check-data check-debug check-long bench demo cpuid-image \
 	install uninstall clean FORCE
 .DEFAULT_GOAL := all
 
@@ -219,6 +220,12 @@ check-data: $(BUILD)/data/cpu_data $(BUILD)/unit/test_insn_vectors
 # Hours: the whole of what check samples.
 check-long: unit
 	@$(RUN) "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon"
+
+# Under a kernel of our own with KASAN, lockdep, kmemleak and their like; building it takes half an hour.
+check-debug: setup
+	@$(MAKE) --no-print-directory module KDIR=$$(selftests/lab/debug-kernel)/build
+	@$(MAKE) --no-print-directory -j$(shell nproc) tool tests
+	@$(RUN) "selftests/lab/lab plan debug"
 
 bench: setup
 	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests $(BUILD)/data/cpu_data
