@@ -42,14 +42,14 @@ static void xsetbv0(u64 value)
 	asm volatile("xsetbv" : : "a"((u32)value), "d"((u32)(value >> 32)), "c"(0) : "memory");
 }
 
-static u64 host_xcr0(void)
+u64 ferry_host_xcr0(void)
 {
 	return boot_cpu_has(X86_FEATURE_OSXSAVE) ? xgetbv0() : 3;
 }
 
 u64 ferry_fpu_guest_xcr0(void)
 {
-	return host_xcr0() & FERRY_XCR0;
+	return ferry_host_xcr0() & FERRY_XCR0;
 }
 
 u64 ferry_host_xss(void)
@@ -163,7 +163,7 @@ int ferry_fpu_init(struct ferry_vcpu *vcpu)
 	fpu->length = length;
 	if (boot_cpu_has(X86_FEATURE_OSXSAVE)) {
 		fpu->mask = ferry_fpu_guest_xcr0() & (vcpu->vm->guest_xcr0 | 3);
-		saved_host_xcr0 = host_xcr0();
+		saved_host_xcr0 = ferry_host_xcr0();
 		saved_host_xss = ferry_host_xss();
 	}
 	vcpu->fpu = fpu;

@@ -18,6 +18,7 @@
 #include "host.h"
 #include "lib/cpu/check.h"
 #include "lib/cpu/read.h"
+#include "lib/cpu/xsave.h"
 
 #define MAX_KINDS 32
 
@@ -98,7 +99,10 @@ static void read_leaf(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
 		     : "a"(leaf), "c"(subleaf));
 }
 
-/* One CPU as its hardware says it: what the kernel hides from its own users is still silicon. */
+/*
+ * One CPU as its hardware says it: what the kernel hides from its own users is still silicon. But the
+ * registers of a component that the kernel has not enabled in XCR0 are nobody's to save and restore.
+ */
 struct reading {
 	struct cpu_policy policy;
 	int err;
@@ -113,6 +117,8 @@ static void read_cpu(void *info)
 	if (r->err)
 		return;
 	cpu_policy_forget_ids(&r->policy);
+	if (cpu_policy_find(&r->policy, 0xd, 0))
+		cpu_xsave_limit(&r->policy, ferry_host_xcr0(), cpu_xsave_xss(&r->policy));
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
 	    !rdmsrl_safe(MSR_IA32_ARCH_CAPABILITIES, &value))
 		cpu_policy_set_msr(&r->policy, MSR_CPU_ARCH_CAPABILITIES, value);

@@ -14,6 +14,7 @@ int ferry_host_init(void);
 void ferry_host_loaded(bool loaded); /* on this CPU; irqs off */
 bool ferry_host_tsc_stable(void);
 u64 ferry_fpu_guest_xcr0(void);
+u64 ferry_host_xcr0(void); /* components this kernel enabled */
 u64 ferry_host_xss(void);
 void ferry_host_exit(void);
 const struct cpu_policy *ferry_host_policy(void); /* of one CPU */

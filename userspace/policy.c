@@ -10,6 +10,7 @@
 #include "cpu_resolve.h"
 #include "lib/cpu/default.h"
 #include "lib/cpu/explain.h"
+#include "lib/cpu/xsave.h"
 #include "libferry.h"
 #include "policy.h"
 
@@ -22,6 +23,17 @@ _Static_assert(offsetof(struct cpu_leaf, reg) == offsetof(struct ferry_cpuid_ent
 /* ------------------------------------------------------------------ this host */
 
 /* What all of its logical CPUs have: a vCPU runs on any of them. */
+/* The registers of a component that the kernel has not enabled cannot be saved for a guest. */
+static void limit_to_enabled(struct cpu_policy *host)
+{
+	u32 lo, hi;
+
+	if (!(cpu_policy_reg(host, 1, 0, CPU_ECX) >> 27 & 1) || !cpu_policy_find(host, 0xd, 0))
+		return;
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	cpu_xsave_limit(host, lo | (u64)hi << 32, cpu_xsave_xss(host));
+}
+
 int policy_of_host(struct cpu_policy *host, struct error *err)
 {
 	struct cpu_host *h = xcalloc(1, sizeof(*h));
@@ -29,6 +41,8 @@ int policy_of_host(struct cpu_policy *host, struct error *err)
 
 	if (!ret)
 		ret = cpu_resolve_host(host, h, err);
+	if (!ret)
+		limit_to_enabled(host);
 	cpu_host_free(h);
 	free(h);
 	return ret;

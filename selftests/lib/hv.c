@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host_policy.h"
 #include "hv.h"
-#include "lib/cpu/default.h"
-#include "lib/cpu/read.h"
 
 #define PRESENT_WRITE 3
 #define LARGE 0x80
@@ -30,13 +29,6 @@ bool hv_fail(struct hv *hv, const char *what)
 	return false;
 }
 
-static void read_cpuid(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
-{
-	__asm__ volatile("cpuid"
-			 : "=a"(reg[0]), "=b"(reg[1]), "=c"(reg[2]), "=d"(reg[3])
-			 : "a"(leaf), "c"(subleaf));
-}
-
 const struct cpu_policy *hv_policy(void)
 {
 	static struct cpu_policy host, guest;
@@ -45,7 +37,7 @@ const struct cpu_policy *hv_policy(void)
 
 	if (guest.nr_leaves)
 		return &guest;
-	if (cpu_policy_read(&host, read_cpuid) || cpu_policy_default(&guest, &host, &params))
+	if (host_policy_read(&host) || cpu_policy_default(&guest, &host, &params))
 		return NULL;
 	return &guest;
 }

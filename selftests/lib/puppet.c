@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 #include "../unit/tap.h"
-#include "lib/cpu/default.h"
-#include "lib/cpu/read.h"
+#include "host_policy.h"
 #include "puppet.h"
 
 #define MEMORY	   (2 << 20)
@@ -27,20 +26,13 @@
 #define PORT_FATAL 0xf2
 #define GO_MS	   5000
 
-static void read_cpuid(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
-{
-	__asm__ volatile("cpuid"
-			 : "=a"(reg[0]), "=b"(reg[1]), "=c"(reg[2]), "=d"(reg[3])
-			 : "a"(leaf), "c"(subleaf));
-}
-
 static void set_policy(struct puppet *p)
 {
 	static struct cpu_policy host, guest;
 	struct cpu_default_params params = { .topology = { .cores = p->nr, .threads = 1 } };
 	struct ferry_policy args = { .size = sizeof(args) };
 
-	if (cpu_policy_read(&host, read_cpuid) || cpu_policy_default(&guest, &host, &params))
+	if (host_policy_read(&host) || cpu_policy_default(&guest, &host, &params))
 		bail_out("no policy for this host");
 	args.nr_cpuid = guest.nr_leaves;
 	args.nr_msrs = guest.nr_msrs;

@@ -13,8 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/cpu/default.h"
-#include "lib/cpu/read.h"
+#include "host_policy.h"
 #include "storm.h"
 
 #define PAGE 4096UL
@@ -60,20 +59,13 @@ static void die(const char *what)
 
 /* --------------------------------------------------------------------- the VM */
 
-static void read_cpuid(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
-{
-	__asm__ volatile("cpuid"
-			 : "=a"(reg[0]), "=b"(reg[1]), "=c"(reg[2]), "=d"(reg[3])
-			 : "a"(leaf), "c"(subleaf));
-}
-
 static void set_policy(struct storm *s)
 {
 	static struct cpu_policy host, guest;
 	struct cpu_default_params params = { .topology = { .cores = s->nr, .threads = 1 } };
 	struct ferry_policy args = { .size = sizeof(args) };
 
-	if (cpu_policy_read(&host, read_cpuid) || cpu_policy_default(&guest, &host, &params))
+	if (host_policy_read(&host) || cpu_policy_default(&guest, &host, &params))
 		die("this host's CPUID makes no policy");
 	args.nr_cpuid = guest.nr_leaves;
 	args.nr_msrs = guest.nr_msrs;

@@ -11,8 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "lib/cpu/default.h"
-#include "lib/cpu/read.h"
+#include "host_policy.h"
 #include "tiny.h"
 
 #define IVT 0x0
@@ -71,13 +70,6 @@ static void die(const char *what)
 
 /* ---------------------------------------------------------------------- the VM */
 
-static void read_cpuid(u32 leaf, u32 subleaf, u32 reg[CPU_NR_REGS])
-{
-	__asm__ volatile("cpuid"
-			 : "=a"(reg[0]), "=b"(reg[1]), "=c"(reg[2]), "=d"(reg[3])
-			 : "a"(leaf), "c"(subleaf));
-}
-
 void (*tiny_edit_host)(void *policy);
 
 static void set_policy(struct tiny *t, void (*edit)(struct ferry_cpuid_entry *, unsigned int))
@@ -87,7 +79,7 @@ static void set_policy(struct tiny *t, void (*edit)(struct ferry_cpuid_entry *, 
 					     .flags = CPU_DEFAULT_KVMCLOCK };
 	struct ferry_policy args = { .size = sizeof(args) };
 
-	if (cpu_policy_read(&host, read_cpuid)) {
+	if (host_policy_read(&host)) {
 		errno = EINVAL;
 		die("this host's CPUID is none");
 	}
