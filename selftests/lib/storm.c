@@ -470,6 +470,8 @@ void storm_writer_start(struct storm_writer *w, struct storm *s)
 
 void storm_writer_stop(struct storm_writer *w)
 {
+	if (w->stop)
+		return;
 	w->stop = true;
 	pthread_join(w->thread, NULL);
 }
