@@ -344,12 +344,17 @@ static bool named(const char *names, const char *subject)
 
 bool policy_warnings_named(const struct ferry_finding *f, u32 nr, const char *names)
 {
-	struct cpu_findings *list = xcalloc(1, sizeof(*list));
-	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
-	bool all = nr && nr <= ARRAY_SIZE(list->finding) && names;
+	struct cpu_findings *list;
+	struct cpu_explanation *e;
+	bool all = true;
 	u32 i;
 
-	to_list(f, min(nr, (u32)ARRAY_SIZE(list->finding)), list);
+	/* Of more than a list holds, not all have been seen. */
+	if (!nr || nr > ARRAY_SIZE(list->finding) || !names)
+		return false;
+	list = xcalloc(1, sizeof(*list));
+	e = xcalloc(1, sizeof(*e));
+	to_list(f, nr, list);
 	for (i = 0; all && i < list->nr; i++) {
 		cpu_explain(&list->finding[i], e);
 		all = list->finding[i].severity == CPU_WARNING && named(names, e->subject);
