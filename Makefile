@@ -7,7 +7,7 @@
 #	make check-fast		static checks and unit tests, no emulator
 #	make check-data		real CPUs' dumps and other projects' expectations: FERRY_DATA=DIR
 #	make check-debug	the kernel's own checkers (KASAN, lockdep, ...) on the module
-#	make check-long		minutes of native instructions against the emulator
+#	make check-long		what check samples, for hours
 #	make check		everything, in emulated hosts; as root it installs what is missing
 #	make bench demo		see README.md
 #	make cpuid-image	a bootable ISO that prints the dump of a machine's CPUs
@@ -218,8 +218,9 @@ check-data: $(BUILD)/data/cpu_data $(BUILD)/unit/test_insn_vectors
 	@FERRY_DATA=$(FERRY_DATA) selftests/data/run $(if $(filter file,$(origin FERRY_DATA)),--default) $^
 
 # Hours: the whole of what check samples.
-check-long: unit
-	@$(RUN) "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon"
+check-long: setup unit
+	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
+	@$(RUN) "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon" "selftests/lab/lab plan long"
 
 # Under a kernel of our own with KASAN, lockdep, kmemleak and their like; building it takes half an hour.
 check-debug: setup
