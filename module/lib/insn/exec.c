@@ -55,6 +55,8 @@ static const insn_handler handlers[INSN_OP_EXECUTED_END] = {
 	[INSN_OP_JMP_FAR] = x_jmp_far, [INSN_OP_CALL_FAR] = x_call_far, [INSN_OP_RET_FAR] = x_ret_far,
 	[INSN_OP_INT] = x_int, [INSN_OP_INT3] = x_int3, [INSN_OP_INTO] = x_into,
 	[INSN_OP_INT1] = x_int1, [INSN_OP_IRET] = x_iret,
+	[INSN_OP_SYSCALL] = x_syscall, [INSN_OP_SYSRET] = x_sysret,
+	[INSN_OP_SYSENTER] = x_sysenter, [INSN_OP_SYSEXIT] = x_sysexit,
 
 	[INSN_OP_CLC] = x_clc, [INSN_OP_STC] = x_stc, [INSN_OP_CMC] = x_cmc,
 	[INSN_OP_CLD] = x_cld, [INSN_OP_STD] = x_std, [INSN_OP_CLI] = x_cli, [INSN_OP_STI] = x_sti,
