@@ -56,6 +56,7 @@ struct npt_format;
 	X(SHUTDOWN, "shutdown")                                                                    \
 	X(INIT, "init")                                                                            \
 	X(SMI, "smi")                                                                              \
+	X(EMULATE, "emulate") /* not an exit: the state cannot be entered, software goes on */       \
 	X(ENTRY_FAILED, "entry-failed")                                                            \
 	X(UNKNOWN, "unknown")
 
@@ -149,6 +150,11 @@ struct ferry_backend {
 	void (*load)(struct ferry_vcpu *vcpu, int cpu);
 	void (*put)(struct ferry_vcpu *vcpu);
 
+	/*
+	 * [any] Can the CPU run the guest in the state it is in? While it cannot (real mode
+	 * without unrestricted guest), the core emulates and asks again. NULL: always.
+	 */
+	bool (*can_enter)(struct ferry_vcpu *vcpu);
 	/*
 	 * [irqsoff] Run the guest once. 0: it ran (or the entry was refused: decode says
 	 * ENTRY_FAILED). FERRY_ENTER_TAKEN: it did not run. Host NMIs and #MC that ended the run

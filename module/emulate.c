@@ -25,7 +25,7 @@
 
 /* ------------------------------------------------------------------- execution */
 
-static void load_cpu(struct ferry_emulation *em)
+void ferry_emulation_load(struct ferry_emulation *em)
 {
 	struct ferry_vcpu *vcpu = em->vcpu;
 	struct insn_cpu *cpu = &em->cpu;
@@ -44,7 +44,7 @@ static void load_cpu(struct ferry_emulation *em)
 	em->replay_rip = cpu->rip;
 }
 
-static void store_cpu(struct ferry_emulation *em)
+void ferry_emulation_store(struct ferry_emulation *em)
 {
 	struct ferry_vcpu *vcpu = em->vcpu;
 
@@ -68,8 +68,11 @@ static void finish(struct ferry_emulation *em)
 	ferry_backend->set_shadow(vcpu, shadow);
 	if (events & INSN_EV_NMI_UNMASK)
 		ferry_backend->set_nmi_mask(vcpu, false);
-	if (events & INSN_EV_HALT)
+	if (events & INSN_EV_HALT) {
 		WRITE_ONCE(vcpu->mp_state, FERRY_MP_HALTED);
+		vcpu->count.halts++;
+		set_bit(FERRY_REQ_LEAVE, &vcpu->requests); /* to wait, outside the section */
+	}
 	if (events & INSN_EV_STEP)
 		ferry_queue_exception(vcpu, INSN_EXC_DB, false, 0, DR6_BS);
 }
@@ -116,7 +119,7 @@ static void report(struct ferry_emulation *em)
 				 "the instruction at 0x%llx is not emulated", vcpu->rip);
 }
 
-static enum ferry_next execute(struct ferry_emulation *em, bool atomic)
+enum ferry_next ferry_emulation_step(struct ferry_emulation *em, bool atomic)
 {
 	struct ferry_vcpu *vcpu = em->vcpu;
 	unsigned int tries;
@@ -125,12 +128,12 @@ static enum ferry_next execute(struct ferry_emulation *em, bool atomic)
 	em->atomic = atomic;
 	em->out_of_memory = false;
 	em->bad_gpa = U64_MAX;
-	load_cpu(em);
+	ferry_emulation_load(em);
 	for (tries = 0; tries < MAX_TRIES; tries++) {
 		insn_replay_begin(&em->replay);
 		ret = insn_step(&em->cpu);
 		/* Even an unfinished REP has done something. */
-		store_cpu(em);
+		ferry_emulation_store(em);
 		switch (ret) {
 		case INSN_DONE:
 			finish(em);
@@ -177,7 +180,7 @@ enum ferry_next ferry_emulate(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 				 vcpu->injected.vector, vcpu->exit.gpa);
 		return FERRY_TO_USER;
 	}
-	return execute(vcpu->emulation, stage == FERRY_STAGE_SECTION);
+	return ferry_emulation_step(vcpu->emulation, stage == FERRY_STAGE_SECTION);
 }
 
 /**
@@ -251,7 +254,7 @@ enum ferry_next ferry_emulate_complete(struct ferry_vcpu *vcpu)
 
 		memcpy(data, port ? vcpu->run->io.data : vcpu->run->mmio.data, sizeof(data));
 		insn_replay_answer(&em->replay, data);
-		next = execute(em, false);
+		next = ferry_emulation_step(em, false);
 	}
 	if (next == FERRY_NEXT_STAGE) {
 		ferry_exit_error(vcpu, FERRY_ERROR_EMULATION,

@@ -50,6 +50,10 @@ extern const struct insn_ops ferry_insn_ops;
 /* 0, -ENOENT for a device, else *result is what the emulator answers. */
 int ferry_gpa_read(struct ferry_emulation *em, u64 gpa, void *data, unsigned int bytes,
 		   int *result);
+/* emulate.c: the vCPU's registers into em->cpu and back; one instruction. */
+void ferry_emulation_load(struct ferry_emulation *em);
+void ferry_emulation_store(struct ferry_emulation *em);
+enum ferry_next ferry_emulation_step(struct ferry_emulation *em, bool atomic);
 void ferry_walk_init(struct ferry_emulation *em, struct insn_walk *walk, bool user);
 
 #endif /* FERRY_EMULATE_H */

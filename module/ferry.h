@@ -263,6 +263,7 @@ void ferry_queue_exception(struct ferry_vcpu *vcpu, u8 vector, bool has_error, u
 			   u64 payload); /* turns into #DF or shutdown by SDM 6.15's rules */
 void ferry_queue_gp(struct ferry_vcpu *vcpu, u32 error);
 void ferry_queue_ud(struct ferry_vcpu *vcpu);
+bool ferry_take_event(struct ferry_vcpu *vcpu);
 
 /* ----- exit.c */
 enum ferry_next ferry_handle_exit(struct ferry_vcpu *vcpu, enum ferry_stage stage);
@@ -446,6 +447,8 @@ void ferry_emulation_free(struct ferry_vcpu *vcpu);
 /* Emulate the instruction at RIP. stage tells what may be done; NEXT_STAGE leaves no trace.
  * TO_USER: run page holds an IO or MMIO request, or an emulation error. */
 enum ferry_next ferry_emulate(struct ferry_vcpu *vcpu, enum ferry_stage stage);
+bool ferry_must_emulate(struct ferry_vcpu *vcpu);
+enum ferry_next ferry_emulate_until_native(struct ferry_vcpu *vcpu, enum ferry_stage stage);
 /* FERRY_RUN found an IO or MMIO request answered: take the data. Non-string IN is finished here,
  * anything else re-executes. 0, or TO_USER again through the run page. */
 enum ferry_next ferry_emulate_complete(struct ferry_vcpu *vcpu);

@@ -58,7 +58,7 @@ static long dev_create_vm(void *object, void *arg)
 static const struct ferry_ioctl dev_ioctls[] = {
 	FERRY_IOCTL(FERRY_GET_INFO, struct ferry_info, 0, FERRY_IOC_OUT, dev_get_info),
 	FERRY_IOCTL(FERRY_CREATE_VM, struct ferry_create_vm,
-		    FERRY_VM_INCOMING | FERRY_VM_MSR_IGNORE, 0, dev_create_vm),
+		    FERRY_VM_INCOMING | FERRY_VM_MSR_IGNORE | FERRY_VM_EMULATE, 0, dev_create_vm),
 };
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

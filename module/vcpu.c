@@ -226,6 +226,65 @@ static bool halt_is_over(struct ferry_vcpu *vcpu)
 	return hw->can_inject(vcpu, FERRY_EVENT_EXTINT);
 }
 
+static void take_exception(struct ferry_vcpu *vcpu)
+{
+	apply_payload(vcpu, &vcpu->pending);
+	vcpu->injected = vcpu->pending;
+	vcpu->pending.type = FERRY_EVENT_NONE;
+	/* Faults show RF in the saved RFLAGS; emulated ones must set it (SDM 17.3.1.1). */
+	if (vcpu->injected.vector != X86_EXC_DB && vcpu->injected.vector != 3 &&
+	    vcpu->injected.vector != 4)
+		vcpu->rflags |= BIT_ULL(16);
+	vcpu->count.exceptions_injected++;
+}
+
+static void take_nmi(struct ferry_vcpu *vcpu)
+{
+	atomic_dec(&vcpu->nmi_pending);
+	vcpu->injected = (struct ferry_event_state){ .type = FERRY_EVENT_NMI, .vector = 2 };
+	ferry_backend->set_nmi_mask(vcpu, true);
+	vcpu->count.nmi_injected++;
+}
+
+static bool take_irq(struct ferry_vcpu *vcpu)
+{
+	int vector = ferry_irq_ack(vcpu);
+
+	if (vector < 0)
+		return false;
+	vcpu->injected = (struct ferry_event_state){ .type = FERRY_EVENT_EXTINT, .vector = vector };
+	vcpu->count.irq_injected++;
+	return true;
+}
+
+/**
+ * ferry_take_event() - the event that comes before the next instruction, for who delivers it himself
+ * @vcpu: the vCPU; preemption may be on
+ *
+ * In the order of prepare_events(), into vcpu->injected. A triple fault (vector 0xff) stays in
+ * vcpu->pending: it is no delivery.
+ *
+ * Return: whether there is one.
+ */
+bool ferry_take_event(struct ferry_vcpu *vcpu)
+{
+	if (vcpu->injected.type)
+		return true;
+	if (vcpu->pending.type) {
+		if (vcpu->pending.vector == 0xff)
+			return false;
+		take_exception(vcpu);
+		return true;
+	}
+	if (ferry_backend->get_shadow(vcpu))
+		return false;
+	if (atomic_read(&vcpu->nmi_pending) && !ferry_backend->get_nmi_mask(vcpu)) {
+		take_nmi(vcpu);
+		return true;
+	}
+	return (vcpu->rflags & X86_EFLAGS_IF) && ferry_irq_peek(vcpu) >= 0 && take_irq(vcpu);
+}
+
 /*
  * Put at most one event into the entry, and ask for a window where something must wait.
  * Order: a delivery that was interrupted, then exceptions, NMI, interrupts (SDM 6.9).
@@ -234,44 +293,25 @@ static void prepare_events(struct ferry_vcpu *vcpu)
 {
 	const struct ferry_backend *hw = ferry_backend;
 	bool want_irq = false, want_nmi = false;
-	int vector;
 
 	if (vcpu->injected.type) {
 		hw->inject(vcpu, &vcpu->injected);
 	} else if (vcpu->pending.type) {
-		apply_payload(vcpu, &vcpu->pending);
-		vcpu->injected = vcpu->pending;
-		vcpu->pending.type = FERRY_EVENT_NONE;
-		/* Faults show RF in the saved RFLAGS; emulated ones must set it (SDM 17.3.1.1). */
-		if (vcpu->injected.vector != X86_EXC_DB && vcpu->injected.vector != 3 &&
-		    vcpu->injected.vector != 4)
-			vcpu->rflags |= BIT_ULL(16);
+		take_exception(vcpu);
 		hw->inject(vcpu, &vcpu->injected);
-		vcpu->count.exceptions_injected++;
 	}
 	if (atomic_read(&vcpu->nmi_pending)) {
 		if (!vcpu->injected.type && hw->can_inject(vcpu, FERRY_EVENT_NMI)) {
-			atomic_dec(&vcpu->nmi_pending);
-			vcpu->injected = (struct ferry_event_state){ .type = FERRY_EVENT_NMI,
-								     .vector = 2 };
-			hw->set_nmi_mask(vcpu, true);
+			take_nmi(vcpu);
 			hw->inject(vcpu, &vcpu->injected);
-			vcpu->count.nmi_injected++;
 		}
 		want_nmi = atomic_read(&vcpu->nmi_pending);
 	}
-	vector = ferry_irq_peek(vcpu);
-	if (vector >= 0) {
+	if (ferry_irq_peek(vcpu) >= 0) {
 		if ((!vcpu->injected.type && hw->can_inject(vcpu, FERRY_EVENT_EXTINT)) ||
 		    halt_is_over(vcpu)) {
-			vector = ferry_irq_ack(vcpu);
-			if (vector >= 0) {
-				vcpu->injected = (struct ferry_event_state){
-					.type = FERRY_EVENT_EXTINT, .vector = vector
-				};
+			if (take_irq(vcpu))
 				hw->inject(vcpu, &vcpu->injected);
-				vcpu->count.irq_injected++;
-			}
 			want_irq = ferry_irq_peek(vcpu) >= 0;
 		} else {
 			want_irq = true;
@@ -354,6 +394,15 @@ static enum ferry_next run_section(struct ferry_vcpu *vcpu)
 			leave_error(vcpu, FERRY_EXIT_SHUTDOWN);
 			next = FERRY_TO_USER;
 			break;
+		}
+		if (unlikely(ferry_must_emulate(vcpu))) {
+			WRITE_ONCE(vcpu->where, FERRY_IN_SECTION);
+			vcpu->exit.kind = FERRY_XK_EMULATE;
+			vcpu->count.exits[FERRY_XK_EMULATE]++;
+			local_irq_enable();
+			next = ferry_handle_exit(vcpu, FERRY_STAGE_SECTION);
+			local_irq_disable();
+			continue;
 		}
 		prepare_events(vcpu);
 		ferry_xcr0_load(vcpu);

@@ -99,10 +99,11 @@ static void set_policy(struct tiny *t, void (*edit)(struct ferry_cpuid_entry *, 
 		die("FERRY_SET_POLICY");
 }
 
-void tiny_open_policy(struct tiny *t, size_t size,
-		      void (*edit)(struct ferry_cpuid_entry *, unsigned int))
+static void open_vm(struct tiny *t, size_t size, uint32_t flags,
+		    void (*edit)(struct ferry_cpuid_entry *, unsigned int))
 {
-	struct ferry_create_vm vm = { .size = sizeof(vm), .name = "tiny", .uuid = { 1 } };
+	struct ferry_create_vm vm = { .size = sizeof(vm), .flags = flags, .name = "tiny",
+				      .uuid = { 1 } };
 	struct ferry_memory memory = { .size = sizeof(memory), .length = size };
 	struct ferry_create_vcpu vcpu = { .size = sizeof(vcpu) };
 
@@ -129,9 +130,20 @@ void tiny_open_policy(struct tiny *t, size_t size,
 	t->trap = (void *)(t->mem + TRAP);
 }
 
+void tiny_open_policy(struct tiny *t, size_t size,
+		      void (*edit)(struct ferry_cpuid_entry *, unsigned int))
+{
+	open_vm(t, size, 0, edit);
+}
+
 void tiny_open(struct tiny *t, size_t size)
 {
-	tiny_open_policy(t, size, NULL);
+	open_vm(t, size, 0, NULL);
+}
+
+void tiny_open_emulated(struct tiny *t, size_t size)
+{
+	open_vm(t, size, FERRY_VM_EMULATE, NULL);
 }
 
 void tiny_close(struct tiny *t)

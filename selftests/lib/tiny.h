@@ -77,6 +77,7 @@ void tiny_open(struct tiny *t, size_t size);
 void tiny_open_policy(struct tiny *t, size_t size, void (*edit)(struct ferry_cpuid_entry *, unsigned int));
 /* If set, it may change what tiny_open() takes for this host's CPU (a struct cpu_policy). */
 extern void (*tiny_edit_host)(void *policy);
+void tiny_open_emulated(struct tiny *t, size_t size); /* by FERRY_VM_EMULATE */
 void tiny_close(struct tiny *t);
 /* Put code at TINY_CODE and the vCPU at its start, registers zero, interrupts off. */
 void tiny_load(struct tiny *t, enum tiny_mode mode, const void *code, size_t length);

@@ -77,6 +77,7 @@ struct ferry_info {
 /* ferry_create_vm.flags */
 #define FERRY_VM_INCOMING (1U << 0) /* may only be filled by FERRY_MIGRATE_RECEIVE */
 #define FERRY_VM_MSR_IGNORE (1U << 1) /* unknown MSRs read 0 and drop writes, counted */
+#define FERRY_VM_EMULATE (1U << 2) /* never enter the hardware: emulate all of it (tests) */
 
 /**
  * struct ferry_create_vm - make a VM (FERRY_CREATE_VM); returns its file descriptor
