@@ -237,6 +237,7 @@ static void show_caches(const struct cpu_policy *p)
 static void show_topology(const struct cpu_policy *p)
 {
 	u32 leaf = cpu_policy_reg(p, 0x1f, 0, CPU_EBX) ? 0x1f : 0xb, i;
+	char text[600] = "";
 
 	if (!cpu_policy_reg(p, leaf, 0, CPU_EBX)) {
 		u32 n = cpu_policy_reg(p, 1, 0, CPU_EBX) >> 16 & 0xff;
@@ -245,7 +246,6 @@ static void show_topology(const struct cpu_policy *p)
 			printf("topology       up to %u logical CPUs in a package\n", n);
 		return;
 	}
-	printf("topology      ");
 	for (i = 0; i < 8; i++) {
 		static const char *const levels[] = { "", "threads", "cores", "modules", "tiles", "dies",
 						      "die groups" };
@@ -253,12 +253,13 @@ static void show_topology(const struct cpu_policy *p)
 
 		if (!type)
 			break;
-		printf("%s %s: %u logical CPUs, APIC id shift %u", i ? ";" : "",
-		       type < ARRAY_SIZE(levels) ? levels[type] : "level",
-		       cpu_policy_reg(p, leaf, i, CPU_EBX) & 0xffff,
-		       cpu_policy_reg(p, leaf, i, CPU_EAX) & 0x1f);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "%s%s: %u logical CPUs, APIC id shift %u", i ? "; " : "",
+			 type < ARRAY_SIZE(levels) ? levels[type] : "level",
+			 cpu_policy_reg(p, leaf, i, CPU_EBX) & 0xffff,
+			 cpu_policy_reg(p, leaf, i, CPU_EAX) & 0x1f);
 	}
-	putchar('\n');
+	cpu_print_text(stdout, "topology       ", text);
 }
 
 static void show_xsave(const struct cpu_policy *p)

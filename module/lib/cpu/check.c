@@ -131,13 +131,17 @@ static int vuln_denied_by(unsigned int nr)
 	return -1;
 }
 
-/* The bit of CR4, EFER or XCR0 that a guest sets before it can use a feature. */
+/*
+ * The bit of CR4, EFER or XCR0 that a guest sets before it can use a feature. Not here: SMAP, whose
+ * CLAC and STAC work without CR4.SMAP, and LAM, which CR3 enables for user addresses.
+ */
 static const struct {
 	u16 nr;
 	u8 reg; /* CPU_HIDDEN_CR4, CPU_HIDDEN_EFER, CPU_HIDDEN_XCR0 */
 	u8 bit;
 } gates[] = {
-	{ CPU_F_VME, CPU_HIDDEN_CR4, 0 },
+	{ CPU_F_VME, CPU_HIDDEN_CR4, 0 }, /* VME */
+	{ CPU_F_VME, CPU_HIDDEN_CR4, 1 }, /* PVI */
 	{ CPU_F_DE, CPU_HIDDEN_CR4, 3 },
 	{ CPU_F_PSE, CPU_HIDDEN_CR4, 4 },
 	{ CPU_F_PAE, CPU_HIDDEN_CR4, 5 },
@@ -152,14 +156,12 @@ static const struct {
 	{ CPU_F_XSAVE, CPU_HIDDEN_CR4, 18 },
 	{ CPU_F_KEY_LOCKER, CPU_HIDDEN_CR4, 19 },
 	{ CPU_F_SMEP, CPU_HIDDEN_CR4, 20 },
-	{ CPU_F_SMAP, CPU_HIDDEN_CR4, 21 },
 	{ CPU_F_PKU, CPU_HIDDEN_CR4, 22 },
 	{ CPU_F_SHSTK, CPU_HIDDEN_CR4, 23 },
 	{ CPU_F_IBT, CPU_HIDDEN_CR4, 23 },
 	{ CPU_F_PKS, CPU_HIDDEN_CR4, 24 },
 	{ CPU_F_UINTR, CPU_HIDDEN_CR4, 25 },
 	{ CPU_F_LASS, CPU_HIDDEN_CR4, 27 },
-	{ CPU_F_LAM, CPU_HIDDEN_CR4, 28 },
 	{ CPU_F_FRED, CPU_HIDDEN_CR4, 32 },
 	{ CPU_F_SYSCALL, CPU_HIDDEN_EFER, 0 },
 	{ CPU_F_LM, CPU_HIDDEN_EFER, 8 },
@@ -197,7 +199,7 @@ static unsigned int gate_feature(unsigned int nr)
 /**
  * cpu_gate_of() - what has to be set before a feature works
  * @nr: the feature
- * @gate: the bit, in the register it belongs to
+ * @gate: the bits, in the register they belong to; any of them will do
  *
  * Return: false for a feature that works from reset: POPCNT, BMI, ADX, AES,
  * SSE4 and the like. Whether a guest used those cannot be known.
@@ -211,14 +213,13 @@ bool cpu_gate_of(unsigned int nr, struct cpu_gates *gate)
 		if (gates[i].nr != want)
 			continue;
 		if (gates[i].reg == CPU_HIDDEN_CR4)
-			gate->cr4 = BIT_ULL(gates[i].bit);
+			gate->cr4 |= BIT_ULL(gates[i].bit);
 		else if (gates[i].reg == CPU_HIDDEN_EFER)
-			gate->efer = BIT_ULL(gates[i].bit);
+			gate->efer |= BIT_ULL(gates[i].bit);
 		else
-			gate->xcr0 = BIT_ULL(gates[i].bit);
-		return true;
+			gate->xcr0 |= BIT_ULL(gates[i].bit);
 	}
-	return false;
+	return gate->cr4 || gate->efer || gate->xcr0;
 }
 
 static bool never_enabled(unsigned int nr, const struct cpu_gates *opened)

@@ -29,7 +29,7 @@ F(1_EDX, 21, DS,      AND, MSR,   "ds|dts|=", "debug store: BTS and PEBS buffers
 F(1_EDX, 22, ACPI,    AND, MSR,   "acpi",     "thermal monitor and clock control MSRs")
 F(1_EDX, 23, MMX,     AND, LEAKY, "mmx",      "MMX instructions")
 F(1_EDX, 24, FXSR,    AND, LEAKY, "fxsr",     "FXSAVE and FXRSTOR")
-F(1_EDX, 25, SSE,     AND, CR4,   "sse",      "SSE instructions, by CR4.OSFXSR")
+F(1_EDX, 25, SSE,     AND, LEAKY, "sse",      "SSE instructions; CR4.OSFXSR comes with FXSR")
 F(1_EDX, 26, SSE2,    AND, LEAKY, "sse2",     "SSE2 instructions")
 F(1_EDX, 27, SS,      AND, FACT,  "ss",       "self-snoop of conflicting memory types")
 F(1_EDX, 28, HT,      SYNTH, FACT,  "ht",       "several logical CPUs in the package")
