@@ -119,6 +119,7 @@ static void read_cpu(void *info)
 	cpu_policy_forget_ids(&r->policy);
 	if (cpu_policy_find(&r->policy, 0xd, 0))
 		cpu_xsave_limit(&r->policy, ferry_host_xcr0(), cpu_xsave_xss(&r->policy));
+	cpu_policy_set_settings(&r->policy, &(struct cpu_settings){ .tsc_khz = tsc_khz });
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
 	    !rdmsrl_safe(MSR_IA32_ARCH_CAPABILITIES, &value))
 		cpu_policy_set_msr(&r->policy, MSR_CPU_ARCH_CAPABILITIES, value);

@@ -38,6 +38,8 @@ struct pool {
  * @leave: one that might leave
  * @strict: mitigations left off are an error
  * @syscall: enum cpu_syscall_mode
+ * @tsc_khz: rate of the TSC that the policy promises, 0 none
+ * @phys_bits: physical address width, 0 the pool's
  * @edit: features hidden from the guest
  */
 struct args {
@@ -49,6 +51,8 @@ struct args {
 	const char *leave;
 	bool strict;
 	enum cpu_syscall_mode syscall;
+	u64 tsc_khz;
+	u64 phys_bits;
 	struct cpu_host edit;
 };
 
@@ -130,6 +134,21 @@ static int set_syscall(void *ctx, const char *v, struct error *err)
 
 	((struct args *)ctx)->syscall = i;
 	return ret;
+}
+
+static int set_tsc(void *ctx, const char *v, struct error *err)
+{
+	if (!parse_u64(v, 100000, 10000000, &((struct args *)ctx)->tsc_khz))
+		return fail(err, FERRY_X_USAGE, "--tsc-khz takes a rate in kHz, like 2600000, not '%s'", v);
+	return 0;
+}
+
+static int set_phys(void *ctx, const char *v, struct error *err)
+{
+	if (!parse_u64(v, 36, CPU_PHYS_BITS_MAX, &((struct args *)ctx)->phys_bits))
+		return fail(err, FERRY_X_USAGE, "--phys-bits takes a width from 36 to %u, not '%s'",
+			    CPU_PHYS_BITS_MAX, v);
+	return 0;
 }
 
 static const struct opt json_opts[] = {
@@ -365,6 +384,27 @@ static int hide(struct cpu_policy *p, const struct cpu_host *edit, struct error 
 	return 0;
 }
 
+/* Widths and rates are axes of their own: narrower than the pool is possible, wider is not. */
+static int set_axes(struct cpu_policy *p, const struct args *a, struct error *err)
+{
+	struct cpu_leaf *l = cpu_policy_find_mut(p, 0x80000008, 0);
+	struct cpu_settings s = cpu_policy_settings(p);
+
+	if (a->phys_bits && (!l || cpu_policy_hides_widths(p)))
+		return fail(err, FERRY_X_USAGE, "--phys-bits: these hosts do not tell their widths");
+	if (a->phys_bits > cpu_policy_phys_bits(p))
+		return fail(err, FERRY_X_USAGE, "--phys-bits: the pool has %u bits",
+			    cpu_policy_phys_bits(p));
+	if (a->phys_bits)
+		l->reg[CPU_EAX] = (l->reg[CPU_EAX] & ~0xffu) | a->phys_bits;
+	if (a->syscall)
+		s.syscall = a->syscall;
+	if (a->tsc_khz)
+		s.tsc_khz = a->tsc_khz;
+	cpu_policy_set_settings(p, &s);
+	return 0;
+}
+
 int cpu_cmd_baseline(int argc, char **argv)
 {
 	static const struct opt opts[] = {
@@ -375,6 +415,8 @@ int cpu_cmd_baseline(int argc, char **argv)
 		{ "syscall", "HOW", "between vendors: emulate (default), ignore, refuse, hide",
 		  set_syscall },
 		{ "minus", "FEATURE", "hide it, and what depends on it (repeat)", set_minus },
+		{ "phys-bits", "N", "physical address width, narrower than the pool's", set_phys },
+		{ "tsc-khz", "N", "promise a TSC of this rate: shows the invariant TSC", set_tsc },
 		{ "strict", NULL, "end with 3 if a mitigation is left off on some host", set_strict },
 		{ "output", "FILE", "write the policy there (also -o)", set_output },
 		{ NULL },
@@ -388,7 +430,6 @@ int cpu_cmd_baseline(int argc, char **argv)
 	struct cpu_policy *base = xcalloc(1, sizeof(*base));
 	struct cpu_combine_options opt = { 0 };
 	const char **pos = xcalloc(CPU_MAX_FILES, sizeof(*pos));
-	struct cpu_settings settings;
 	struct error err = { 0 };
 	struct args a = { 0 };
 	u32 i;
@@ -407,14 +448,10 @@ int cpu_cmd_baseline(int argc, char **argv)
 		ret = combine(pool, pool->member, pool->n, &opt, base, &err);
 	if (!ret)
 		ret = hide(base, &a.edit, &err);
-	if (!ret) {
-		settings = cpu_policy_settings(base);
-		if (a.syscall)
-			settings.syscall = a.syscall;
-		cpu_policy_set_settings(base, &settings);
-		if (a.strict && settings.accepted)
-			code = FERRY_X_NO;
-	}
+	if (!ret)
+		ret = set_axes(base, &a, &err);
+	if (!ret && a.strict && cpu_policy_settings(base).accepted)
+		code = FERRY_X_NO;
 	if (!ret && a.output) {
 		json_object *o = cpu_policy_file(base, "baseline");
 

@@ -293,6 +293,28 @@ static void bounded(void)
 	   "a full list counts on: %u", judged.total);
 }
 
+static void tsc_rate(void)
+{
+	struct cpu_settings s = { .tsc_khz = 2600000 }, host = { .tsc_khz = 2600100 };
+	const u32 crystal[4] = { 2, 208, 25000000, 0 }; /* 2.6 GHz */
+
+	make_cpu(&a, "Intel", 6, 0x4f, 1, 46, BDW);
+	make_cpu(&b, "Intel", 6, 0x4f, 1, 46, BDW);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "no rate promised, none asked for");
+	cpu_policy_set_settings(&a, &s);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_WARN, "a rate promised, the host's unknown: a warning");
+	cpu_policy_set(&b, 0x15, 0, crystal);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "the host's crystal says it");
+	s.tsc_khz = 2700000;
+	cpu_policy_set_settings(&a, &s);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "another rate is refused");
+	ok(found_detail(CPU_DETAIL_TSC)->host == 2600000, "with both rates");
+	s.tsc_khz = 2600000;
+	cpu_policy_set_settings(&a, &s);
+	cpu_policy_set_settings(&b, &host);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "a measured rate counts, and 40 ppm do not");
+}
+
 /* Several kinds of CPU in one host: each reason once. */
 static void merged(void)
 {
@@ -321,6 +343,7 @@ int main(void)
 {
 	features();
 	merged();
+	tsc_rate();
 	nested();
 	widths_and_layout();
 	vendors();

@@ -543,6 +543,46 @@ static void check_widths(const struct cpu_view *guest, const struct cpu_view *ho
 	}
 }
 
+/* kHz of a host's TSC: told beside its CPUID, or by the crystal (SDM vol. 3, 18.7.3); 0 unknown */
+static u64 host_tsc_khz(const struct cpu_view *host)
+{
+	u32 den = cpu_policy_reg(host->p, 0x15, 0, CPU_EAX);
+	u64 num = cpu_policy_reg(host->p, 0x15, 0, CPU_EBX);
+
+	if (host->settings.tsc_khz)
+		return host->settings.tsc_khz;
+	if (!den || !num)
+		return 0;
+	return cpu_policy_reg(host->p, 0x15, 0, CPU_ECX) / 1000 * num / den;
+}
+
+/* A guest that was promised a rate counts by it for ever, and Ferry does not scale. */
+static void check_tsc(const struct cpu_view *guest, const struct cpu_view *host,
+		      struct cpu_findings *list)
+{
+	struct cpu_finding f = {
+		.leaf = 0x15,
+		.reg = CPU_EBX,
+		.bit = CPU_FINDING_FIELD,
+		.severity = CPU_REFUSE,
+		.cause = CPU_CAUSE_SILICON,
+		.detail = CPU_DETAIL_TSC,
+		.guest = guest->settings.tsc_khz,
+		.host = host_tsc_khz(host),
+	};
+	u64 apart = f.guest > f.host ? f.guest - f.host : f.host - f.guest;
+
+	if (!f.guest)
+		return;
+	if (!f.host) {
+		f.severity = CPU_WARNING;
+		f.cause = CPU_CAUSE_UNKNOWN;
+	} else if (apart <= f.guest >> 12) {
+		return; /* what clocks of one nominal rate are apart, and NTP makes up for */
+	}
+	cpu_findings_add(list, &f);
+}
+
 /* ------------------------------------------------------------------ other leaves */
 
 static void check_leaf_equal(const struct cpu_view *guest, const struct cpu_view *host, u32 leaf,
@@ -701,6 +741,7 @@ enum cpu_verdict cpu_check(const struct cpu_view *guest, const struct cpu_view *
 	check_vulns(guest, host, host_vulns, list);
 	check_xsave(guest, host, list);
 	check_widths(guest, host, opt, list);
+	check_tsc(guest, host, list);
 	check_leaves(guest, host, list);
 	if (opt->flags & CPU_CHECK_NOTES)
 		check_inverted(guest, host, list);

@@ -86,7 +86,7 @@ enum cpu_detail {
 	CPU_DETAIL_MICROCODE, /* guest: enum cpu_vuln whose mitigation lacks microcode */
 	CPU_DETAIL_INVERTED, /* the host has it and the guest was told that it is not so */
 	CPU_DETAIL_FORBIDDEN, /* the host has what the policy forbids */
-	CPU_DETAIL_TSC, /* guest: kHz the policy fixes; host: 0 unknown */
+	CPU_DETAIL_TSC, /* guest: kHz the policy fixes; host: kHz, 0 unknown */
 	CPU_DETAIL_UNUSED, /* a feature bit is missing that the guest never enabled */
 	CPU_NR_DETAILS,
 };

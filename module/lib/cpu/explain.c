@@ -405,6 +405,22 @@ void cpu_explain(const struct cpu_finding *f, struct cpu_explanation *e)
 		snprintf(e->harm, sizeof(e->harm),
 			 "The guest would panic on a reserved page-table bit.");
 		break;
+	case CPU_DETAIL_TSC:
+		snprintf(e->subject, sizeof(e->subject), "TSC rate");
+		if (f->host)
+			snprintf(e->what, sizeof(e->what),
+				 "the policy promises a TSC of %llu kHz, this host's runs at %llu kHz",
+				 (unsigned long long)f->guest, (unsigned long long)f->host);
+		else
+			snprintf(e->what, sizeof(e->what),
+				 "the policy promises a TSC of %llu kHz, the rate of this host's is not "
+				 "told", (unsigned long long)f->guest);
+		snprintf(e->why, sizeof(e->why), "Ferry does not scale the TSC.");
+		snprintf(e->fix, sizeof(e->fix),
+			 "Start the guest without a promised rate (no --tsc-khz): it then uses kvmclock, "
+			 "which follows the host.");
+		snprintf(e->harm, sizeof(e->harm), "The guest's clocks would run fast or slow.");
+		break;
 	case CPU_DETAIL_XSAVE:
 		explain_xsave(f, e);
 		break;
