@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A guest that echoes what is typed is carried in a file from one kind of CPU to another:
+#
+#	carry.sh save		run it, type a line, suspend it, print the file (gzip, base64) after "carry:"
+#	carry.sh load FILE	unpack FILE, resume it, type another line
+#
+# Its policy is one that any 64-bit CPU honours. slow-cross does both.
+kernel=/tests/guest/multiboot.bin
+n=0
+failed=0
+ok() {
+	n=$((n + 1))
+	name=$1
+	shift
+	if "$@"; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		failed=1
+	fi
+}
+# Waits until the guest has printed a line: FILE, LINE.
+said() {
+	i=100
+	while [ $i -gt 0 ]; do
+		tr -d '\r' <"$1" | grep -q "^$2\$" && return 0
+		sleep 0.2
+		i=$((i - 1))
+	done
+	sed 's/^/# guest: /' "$1"
+	sed 's/^/# tool: /' /tmp/err
+	return 1
+}
+echo "# $(uname -r), a CPU by $(sed -n 's/^vendor_id.*: //p' /proc/cpuinfo | head -n 1)"
+mkfifo /tmp/keys
+exec 3<>/tmp/keys
+if [ "$1" = save ]; then
+	ferry cpu model x86-64-v2 --minus vme -o /tmp/policy # QEMU has none
+	ferry run --name mb --kernel $kernel --memory 4M --append do:e --policy /tmp/policy \
+		<&3 >/tmp/con 2>/tmp/err &
+	run=$!
+	echo "typed before" >&3
+	ok "the guest echoes" said /tmp/con "typed before"
+	ok "it is suspended" ferry suspend mb /tmp/mb.ferry --verify
+	wait $run
+	gzip -9c /tmp/mb.ferry | base64 | sed 's/^/carry:/'
+else
+	gzip -dc "$2" >/tmp/mb.ferry
+	timeout 60 ferry resume /tmp/mb.ferry --allow-warnings <&3 >/tmp/con 2>/tmp/err &
+	run=$!
+	echo "typed after" >&3
+	ok "the guest goes on and echoes" said /tmp/con "typed after"
+	echo q >&3
+	wait $run
+	status=$?
+	ok "it ends as it is told ($status)" test $status = 0
+	[ $status = 0 ] || sed 's/^/# tool: /' /tmp/err
+fi
+echo "1..$n"
+exit $failed
