@@ -261,7 +261,8 @@ static void read_facts(const struct raw_caps *raw)
 	vmx_hw.host_mce = __read_cr4() & X86_CR4_MCE;
 	vmx_hw.tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
 	vmx_hw.spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL);
-	vmx_hw.perf = boot_cpu_has(X86_FEATURE_ARCH_PERFMON);
+	/* PERF_GLOBAL_CTRL came with version 2 (SDM 20.2.2). */
+	vmx_hw.perf = boot_cpu_has(X86_FEATURE_ARCH_PERFMON) && (cpuid_eax(0xa) & 0xff) >= 2;
 	if (vmx_hw.pin & VMX_PIN_TIMER)
 		vmx_hw.timer = timer_ticks();
 	read_l1tf();

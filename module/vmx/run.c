@@ -225,8 +225,10 @@ int vmx_enter(struct ferry_vcpu *vcpu)
 	if (unlikely(current_cr2() != vcpu->cr2))
 		asm volatile("mov %0, %%cr2" : : "r"(vcpu->cr2) : "memory");
 	vmx->sw.guest_spec_ctrl = vmx_hw.spec_ctrl ? vcpu->msr.spec_ctrl : vmx->sw.host_spec_ctrl;
-	if (unlikely(vmx->debug))
+	if (unlikely(vmx->debug)) {
 		load_guest_breakpoints(vcpu);
+		vmx->breakpoints = true;
+	}
 
 	do {
 		ran = run_once(vcpu, vmx);

@@ -170,7 +170,8 @@ struct vmx_vcpu {
 	bool stale;
 	bool unsettled; /* a window was closed; vmx_leave() has more to restore */
 	bool cleared; /* VMCLEAR has initialised the VMCS once */
-	bool debug; /* guest breakpoints are enabled: DR0-3 are the guest's */
+	bool debug; /* guest breakpoints are enabled: entries load DR0-3 */
+	bool breakpoints; /* DR0-3 are the guest's */
 	bool loaded;
 	u64 vmcs_pa;
 	struct page *vmcs;

@@ -244,8 +244,11 @@ void vmx_leave(struct ferry_vcpu *vcpu)
 		load_gs_index(vmx->host_gs);
 		vmx_wrmsr(MSR_KERNEL_GS_BASE, kernel_gs_base);
 	}
-	if (unlikely(vmx->debug && hw_breakpoint_active()))
-		hw_breakpoint_restore();
+	if (unlikely(vmx->breakpoints)) {
+		vmx->breakpoints = false;
+		if (hw_breakpoint_active())
+			hw_breakpoint_restore();
+	}
 }
 
 /* ------------------------------------------------------------------- ownership */
