@@ -149,6 +149,11 @@ struct ferry_backend {
 	/* [cpu] residence: host MSRs, segment state; load gets the previous CPU in vcpu->last_cpu */
 	void (*load)(struct ferry_vcpu *vcpu, int cpu);
 	void (*put)(struct ferry_vcpu *vcpu);
+	/*
+	 * [irqsoff] Interrupts were on since the last entry, and their handlers may have changed
+	 * what enter() puts back of the host: take it anew. NULL: nothing is put back.
+	 */
+	void (*host_changed)(struct ferry_vcpu *vcpu);
 
 	/*
 	 * [any] Can the CPU run the guest in the state it is in? While it cannot (real mode

@@ -405,6 +405,8 @@ static enum ferry_next run_section(struct ferry_vcpu *vcpu)
 			continue;
 		}
 		prepare_events(vcpu);
+		if (hw->host_changed)
+			hw->host_changed(vcpu);
 		ferry_xcr0_load(vcpu);
 		do {
 			trace_ferry_entry(vcpu->id, vcpu->rip);

@@ -164,11 +164,6 @@ void svm_load(struct ferry_vcpu *vcpu, int nr)
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
 	struct svm_vcpu *svm = to_svm(vcpu);
 
-	/*
-	 * FS, GS, TR, LDTR and the MSRs of VMSAVE belong to the thread and the CPU: none changes
-	 * while preemption is off.
-	 */
-	asm volatile("vmsave %0" : : "a"(cpu->host_pa) : "memory");
 	svm->sw.host_pa = cpu->host_pa;
 	if (svm->asid_cpu != nr || svm->asid_generation != cpu->generation) {
 		svm->attention |= SVM_NEW_ASID;
@@ -179,6 +174,17 @@ void svm_load(struct ferry_vcpu *vcpu, int nr)
 		svm->sw.host_spec_ctrl = svm_rdmsr(MSR_IA32_SPEC_CTRL);
 	load_tsc_aux(vcpu, svm);
 	svm->loaded = true;
+}
+
+/*
+ * What VMLOAD brings back after each run. FS, GS, TR and the MSRs belong to the thread and the CPU
+ * and stay while preemption is off; LDTR does not: modify_ldt() in another thread of the process
+ * interrupts this CPU to load the new table and frees the old one. To bring that back would leave
+ * the process with descriptors in memory that is somebody else's by then.
+ */
+void svm_host_changed(struct ferry_vcpu *vcpu)
+{
+	asm volatile("vmsave %0" : : "a"(to_svm(vcpu)->sw.host_pa) : "memory");
 }
 
 void svm_put(struct ferry_vcpu *vcpu)
@@ -210,6 +216,7 @@ int svm_cpus_init(void)
 			svm_cpus_exit();
 			return -ENOMEM;
 		}
+		cpu->next_asid = svm_hw.nr_asids; /* none before the first flush */
 		cpu->hsave_pa = page_to_phys(cpu->hsave);
 		cpu->host_pa = page_to_phys(cpu->host);
 	}

@@ -249,6 +249,7 @@ const struct ferry_backend svm_backend = {
 	.vcpu_reset = svm_reset_state,
 	.load = svm_load,
 	.put = svm_put,
+	.host_changed = svm_host_changed,
 	.enter = svm_enter,
 	.decode = svm_decode,
 	.exit_name = svm_exit_name,

@@ -184,6 +184,7 @@ int svm_cpu_enable(void);
 void svm_cpu_disable(void);
 void svm_load(struct ferry_vcpu *vcpu, int cpu);
 void svm_put(struct ferry_vcpu *vcpu);
+void svm_host_changed(struct ferry_vcpu *vcpu);
 void svm_take_asid(struct svm_vcpu *svm); /* serves SVM_NEW_ASID and SVM_FLUSH */
 void svm_flush_guest(struct ferry_vcpu *vcpu);
 void svm_flush_nested(struct ferry_vcpu *vcpu);

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is the host's stays the host's: state of the thread and the CPU that other threads of the
+ * process change while a guest runs here.
+ */
+#include <asm/ldt.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../lib/tiny.h"
+#include "../unit/tap.h"
+
+#define ROUNDS 20
+#define LDT_SELECTOR 7 /* entry 0 of the LDT, RPL 3 */
+
+TINY_SNIPPET(spin, 64, "1: jmp 1b");
+
+static void on_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* A new table each time; the kernel frees the old one. */
+static int set_limit(unsigned int limit)
+{
+	struct user_desc d = { .limit = limit, .seg_32bit = 1, .useable = 1 };
+
+	return syscall(SYS_modify_ldt, 0x11, &d, sizeof(d));
+}
+
+/* 0: the CPU finds no such segment. */
+static unsigned int limit_now(void)
+{
+	unsigned int limit = 0;
+
+	__asm__ volatile("lsl %1, %0" : "+r"(limit) : "r"(LDT_SELECTOR) : "cc");
+	return limit;
+}
+
+static atomic_bool changed;
+
+static void *changer(void *arg)
+{
+	on_cpu(0);
+	usleep(30000);
+	set_limit((uintptr_t)arg);
+	changed = true;
+	return NULL;
+}
+
+/* The interrupt that loads a new LDT comes while the guest runs on this CPU. */
+static void test_ldt(void)
+{
+	unsigned int i, limit, seen = 0, stale = 0;
+	struct tiny t;
+	pthread_t thread;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		skip("one CPU", "an LDT that changes meanwhile");
+		return;
+	}
+	if (set_limit(0)) {
+		skip("a kernel without modify_ldt()", "an LDT that changes meanwhile");
+		return;
+	}
+	tiny_open(&t, 2 << 20);
+	TINY_LOAD(&t, TINY_64, spin);
+	on_cpu(1);
+	for (i = 0; i < ROUNDS; i++) {
+		limit = 0x1000 + i;
+		set_limit(0x2000 + i);
+		changed = false;
+		pthread_create(&thread, NULL, changer, (void *)(uintptr_t)limit);
+		tiny_run_ms(&t, 100);
+		if (changed) { /* in time */
+			seen++;
+			stale += limit_now() != limit;
+		}
+		pthread_join(thread, NULL);
+	}
+	ok(seen > ROUNDS / 4, "another thread changes the LDT while the guest runs: %u times", seen);
+	ok_eq(stale, 0, "... and none was the old one afterwards");
+	tiny_close(&t);
+}
+
+int main(void)
+{
+	test_ldt();
+	return done();
+}
