@@ -304,7 +304,7 @@ static void build_rows(struct ferry_cpuid_table *t)
 }
 
 /**
- * ferry_cpuid_install() - give a VM its policy; vm->lock held, no vCPU yet
+ * ferry_cpuid_install() - give a VM its policy; vm->lock held
  * @vm: the VM
  * @entries: the policy's leaves
  * @nr: entries at @entries
@@ -314,7 +314,8 @@ static void build_rows(struct ferry_cpuid_table *t)
  * @cap: entries at @findings
  * @nr_findings: out: how many there are, perhaps more than @cap
  *
- * Arguments and return as ferry_cpuid_check(). The old policy stays if the new one is refused.
+ * Arguments and return as ferry_cpuid_check(), and -EBUSY a vCPU exists. The old policy stays if the
+ * new one is refused.
  */
 int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *entries, u32 nr,
 			const struct ferry_policy_msr *msrs, u32 nr_msrs,
@@ -324,6 +325,9 @@ int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *ent
 	int ret;
 
 	*nr_findings = 0;
+	/* vCPUs point into the table, and were made as it said. */
+	if (vm->nr_vcpus)
+		return -EBUSY;
 	t = kvzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
 	if (!t)
 		return -ENOMEM;
