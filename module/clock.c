@@ -31,7 +31,7 @@ u64 ferry_tsc_to_ns(u64 ticks)
 
 static u64 ns_to_tsc(u64 ns)
 {
-	return mul_u64_u64_div_u64(ns, tsc_khz, 1000000);
+	return mul_div_sat(ns, tsc_khz, 1000000);
 }
 
 /* ---------------------------------------------------------------- reading time */

@@ -118,4 +118,10 @@ static inline u64 div64_u64(u64 a, u64 b)
 
 #endif /* __KERNEL__ */
 
+/* a * b / c, or U64_MAX if that is more: the CPU's division would fault. */
+static inline u64 mul_div_sat(u64 a, u64 b, u64 c)
+{
+	return mul_u64_u64_shr(a, b, 64) < c ? mul_u64_u64_div_u64(a, b, c) : U64_MAX;
+}
+
 #endif /* FERRY_LIB_ENV_H */

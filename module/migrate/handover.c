@@ -246,6 +246,8 @@ int ferry_migration_rx_fail(struct ferry_migration *m, int err)
 	m->err_offset = e->offset;
 	if (err == -EINTR || err == -ECANCELED)
 		return ferry_migration_fail(m, err, "cancelled");
+	if (err == -ETIMEDOUT && m->link.limit && ktime_get_ns() > m->link.limit)
+		return err; /* ferry_source_over() says why */
 	if (err == -ETIMEDOUT)
 		return ferry_migration_fail(m, err, "nothing was heard for %u ms", m->link.timeout_ms);
 	return ferry_migration_fail(m, err, "%s at byte %llu: %s",

@@ -31,6 +31,7 @@ struct socket;
  * @bandwidth: bytes per second written at most, 0 = unlimited
  * @cancel: set by another thread to end every wait
  * @deaf: no signal but a fatal one ends a wait: COMMIT was sent
+ * @patient: no wait is left for a stop of this thread: the guest stands still
  * @broken: a write ended inside a record, or the peer is gone: nothing more can be sent
  * @written: bytes so far
  * @began: when the link was taken
@@ -46,6 +47,7 @@ struct ferry_link {
 	u64 bandwidth;
 	bool *cancel;
 	bool deaf;
+	bool patient;
 	bool broken;
 	u64 written;
 	ktime_t began;

@@ -391,12 +391,8 @@ static int hear_commit(struct ferry_migration *m)
 {
 	int type, err;
 
-	do {
-		/* The source stands still as well: a stop of this thread can wait. */
-		err = ferry_link_wait(&m->link, m->timeout_ns);
-		if (err == -ERESTARTNOHAND)
-			schedule_timeout_uninterruptible(1);
-	} while (err == -ERESTARTNOHAND);
+	m->link.patient = true;
+	err = ferry_link_wait(&m->link, m->timeout_ns);
 	if (err)
 		return err;
 	type = wire_rx_next(&m->rx);

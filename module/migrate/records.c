@@ -296,10 +296,18 @@ void ferry_read_reason(struct ferry_migration *m)
 {
 	const struct ferry_stream_reason *body = m->rx.body;
 	size_t bytes = body->nr_findings * sizeof(*m->findings);
+	char text[sizeof(body->text)];
+	unsigned int i;
 
+	/* It will be printed on somebody's terminal. */
+	for (i = 0; i < sizeof(text); i++) {
+		bool control = body->text[i] < ' ' || body->text[i] == 0x7f;
+
+		text[i] = body->text[i] && control ? '?' : body->text[i];
+	}
 	m->err = 0;
 	ferry_migration_fail(m, body->code < 512 ? -(int)body->code : -ECANCELED,
-			     "the other side: %s", body->text);
+			     "the other side: %s", text);
 	m->err_record = body->record;
 	m->err_offset = body->offset;
 	if (!body->nr_findings || m->findings)

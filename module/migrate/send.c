@@ -163,8 +163,8 @@ static s64 harvest(struct ferry_migration *m, bool final)
 	now = ktime_get_ns();
 	if (m->round_began && now > m->round_began)
 		FERRY_PROGRESS(m, dirty_per_second,
-			       mul_u64_u64_div_u64(sum * WIRE_PAGE, NSEC_PER_SEC,
-						   now - m->round_began));
+			       mul_div_sat(sum * WIRE_PAGE, NSEC_PER_SEC,
+					   now - m->round_began));
 	m->left += sum;
 	FERRY_PROGRESS(m, pages_left, m->left);
 	FERRY_PROGRESS(m, pages_dirty, sum);
@@ -187,7 +187,7 @@ static void show_rate(struct ferry_migration *m)
 
 	if (bytes >= SZ_256K && now > m->round_began)
 		FERRY_PROGRESS(m, bytes_per_second,
-			       mul_u64_u64_div_u64(bytes, NSEC_PER_SEC, now - m->round_began));
+			       mul_div_sat(bytes, NSEC_PER_SEC, now - m->round_began));
 }
 
 static int flush(struct ferry_migration *m, struct batch *b)
@@ -301,16 +301,18 @@ static int end_round(struct ferry_migration *m)
 	bytes = m->tx.offset - m->round_bytes;
 	/* A short round says little about the link: latency is most of it. */
 	if (bytes >= SZ_256K || !m->rate)
-		m->rate = mul_u64_u64_div_u64(bytes, NSEC_PER_SEC, took) ?: 1;
+		m->rate = mul_div_sat(bytes, NSEC_PER_SEC, took) ?: 1;
 	FERRY_PROGRESS(m, bytes_per_second, m->rate);
 	return 0;
 }
 
 static u64 predict(struct ferry_migration *m, u64 pages)
 {
-	u64 ns = FIXED_NS + mul_u64_u64_div_u64(pages * (WIRE_PAGE + sizeof(struct ferry_stream_page)),
-						NSEC_PER_SEC, m->rate);
+	/* The rate is what the other side makes it: a slow answer to a small round is next to nothing. */
+	u64 ns = mul_div_sat(pages * (WIRE_PAGE + sizeof(struct ferry_stream_page)), NSEC_PER_SEC,
+			     m->rate);
 
+	ns = max(ns, ns + FIXED_NS);
 	FERRY_PROGRESS(m, predicted_blackout_us, div_u64(ns, 1000));
 	return ns;
 }
@@ -568,7 +570,11 @@ static int finish(struct ferry_migration *m, struct ferry_migrate *args)
 
 	if (m->dest || m->state != WIRE_SRC_FROZEN)
 		return -EINVAL;
-	err = take_blobs(m, args) ?: ferry_send_final(m);
+	err = take_blobs(m, args);
+	if (!err) {
+		m->link.patient = true;
+		err = ferry_send_final(m);
+	}
 	if (err)
 		return ferry_source_over(m, err);
 	ferry_source_event(m, WIRE_EV_ALL_SENT);
@@ -577,12 +583,7 @@ static int finish(struct ferry_migration *m, struct ferry_migrate *args)
 		err = ferry_link_sync(&m->link);
 		return err ? ferry_source_over(m, err) : ferry_source_event(m, WIRE_EV_SYNCED);
 	}
-	do {
-		/* The guest stands still: a stop of this thread can wait. */
-		err = hear(m, FERRY_REC_PREPARED, patience(m));
-		if (err == -ERESTARTNOHAND)
-			schedule_timeout_uninterruptible(1);
-	} while (err == -ERESTARTNOHAND);
+	err = hear(m, FERRY_REC_PREPARED, patience(m));
 	if (err)
 		return ferry_source_over(m, err);
 	m->token.destination = m->rx.token.destination;

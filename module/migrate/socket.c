@@ -4,8 +4,9 @@
  *
  * Waits are cut into slices, so that another thread's cancel and the time limit are seen. A signal
  * that will be handled or will kill ends a wait; a stop and a continue do not: inside a record we go
- * on without sleeping on the socket, between records the ioctl is restarted. The socket's own
- * time-outs are put back when we are done. No locks of ours.
+ * on without sleeping on the socket, between records the ioctl is restarted. A peer that always has
+ * something to say, or takes it a byte at a time, keeps nobody in here. The socket's own time-outs are
+ * put back when we are done. No locks of ours.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -59,6 +60,7 @@ int ferry_link_open(struct ferry_link *link, int fd, bool file, bool write)
 	int err;
 
 	link->deaf = false;
+	link->patient = false;
 	link->broken = false;
 	link->limit = 0;
 	link->written = 0;
@@ -157,6 +159,12 @@ int ferry_link_interrupted(struct ferry_link *link)
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	return !link->deaf && meant_signal() ? -EINTR : 0;
+}
+
+/* Before a read, which may find its bytes there already: 0 or -errno. */
+static int link_go_on(struct ferry_link *link)
+{
+	return link->deaf ? 0 : ferry_link_interrupted(link);
 }
 
 /* After a transfer moved nothing: -errno, or 0 to try again. */
@@ -277,8 +285,10 @@ static int link_read(void *ctx, struct wire_vec *vec, unsigned int nr, size_t to
 	struct ferry_link *link = ctx;
 	struct msghdr msg = {};
 	u64 deadline = deadline_of(link);
-	int err = 0, n;
+	int err = link_go_on(link), n;
 
+	if (err)
+		return err;
 	if (link->file)
 		return file_read(link, vec, nr);
 	iov_iter_kvec(&msg.msg_iter, READ, (struct kvec *)vec, nr, total);
@@ -286,10 +296,13 @@ static int link_read(void *ctx, struct wire_vec *vec, unsigned int nr, size_t to
 		n = sock_recvmsg(link->sock, &msg, sock_flags() | MSG_WAITALL);
 		if (!n)
 			return msg_data_left(&msg) == total ? -ENODATA : -EPIPE;
-		if (n > 0)
-			deadline = deadline_of(link);
-		else
+		if (n <= 0) {
 			err = link_idle(link, n, deadline);
+			continue;
+		}
+		deadline = deadline_of(link);
+		if (msg_data_left(&msg))
+			err = link_go_on(link);
 	}
 	return err;
 }
@@ -337,7 +350,7 @@ int ferry_link_wait(struct ferry_link *link, u64 timeout_ns)
 		err = link_idle(link, n, deadline);
 		if (err)
 			return err;
-		if (signal_pending(current) && !link->deaf)
+		if (signal_pending(current) && !link->deaf && !link->patient)
 			return -ERESTARTNOHAND;
 	}
 }
@@ -350,7 +363,7 @@ int ferry_link_throttle(struct ferry_link *link)
 
 	if (!link->bandwidth)
 		return 0;
-	due = mul_u64_u64_div_u64(link->written, NSEC_PER_SEC, link->bandwidth);
+	due = mul_div_sat(link->written, NSEC_PER_SEC, link->bandwidth);
 	for (;;) {
 		now = ktime_to_ns(ktime_sub(ktime_get(), link->began));
 		if (now + NSEC_PER_MSEC >= due)

@@ -16,5 +16,10 @@ int main(void)
 	ok(check_add_overflow(0x7fffffff, 1, &sum), "check_add_overflow() sees an overflow");
 	ok_eq(mul_u64_u64_shr(~0ULL, ~0ULL, 64), ~0ULL - 1, "mul_u64_u64_shr() keeps 128 bits");
 	ok_eq(mul_u64_u64_div_u64(~0ULL, 10, 20), ~0ULL / 2, "mul_u64_u64_div_u64() keeps 128 bits");
+	ok_eq(mul_div_sat(~0ULL, 10, 20), ~0ULL / 2, "mul_div_sat() keeps 128 bits");
+	ok_eq(mul_div_sat(1ULL << 40, 1ULL << 30, 1 << 6), ~0ULL, "... says when 64 are too few");
+	ok_eq(mul_div_sat(1ULL << 40, 1ULL << 30, (1 << 6) + 1), 0xfc0fc0fc0fc0fc0fULL,
+	      "... and only then");
+	ok_eq(mul_div_sat(5, 7, 0), ~0ULL, "... and outlives a zero");
 	return done();
 }
