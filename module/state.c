@@ -151,8 +151,14 @@ static int get_events(struct ferry_vcpu *vcpu, void *buf)
 	return sizeof(*e);
 }
 
+/* Vectors that are exceptions a guest can have (SDM table 6-1, APM table 8-1), and those with errors. */
+#define EXCEPTIONS 0x000f7dfbU
+#define WITH_ERROR 0x00027d00U
+
 static int check_event(const struct ferry_event_state *e)
 {
+	u32 error = e->flags & FERRY_EVENT_HAS_ERROR ? WITH_ERROR : ~0U;
+
 	if (e->type > FERRY_EVENT_PRIV_SOFT_EXC || e->insn_len > 15 ||
 	    (e->flags & ~(FERRY_EVENT_HAS_ERROR | FERRY_EVENT_HAS_PAYLOAD)))
 		return -EINVAL;
@@ -160,7 +166,7 @@ static int check_event(const struct ferry_event_state *e)
 	case FERRY_EVENT_NMI:
 		return e->vector == 2 ? 0 : -EINVAL;
 	case FERRY_EVENT_EXCEPTION:
-		return e->vector < 32 && e->vector != 2 ? 0 : -EINVAL;
+		return e->vector < 32 && BIT(e->vector) & EXCEPTIONS & error ? 0 : -EINVAL;
 	case FERRY_EVENT_SOFT_EXC:
 		return e->vector == 3 || e->vector == 4 ? 0 : -EINVAL;
 	case FERRY_EVENT_PRIV_SOFT_EXC:
@@ -173,9 +179,11 @@ static int set_events(struct ferry_vcpu *vcpu, const void *buf)
 {
 	const struct ferry_state_events *e = buf;
 	u32 shadow = FERRY_EVENTS_SHADOW_STI | FERRY_EVENTS_SHADOW_MOVSS;
+	/* A triple fault waits as an exception that is none. */
+	bool triple = e->pending.type == FERRY_EVENT_EXCEPTION && e->pending.vector == 0xff;
 
-	if (check_event(&e->injected) || check_event(&e->pending) || e->nmi_pending > 2 ||
-	    (e->flags & ~(shadow | FERRY_EVENTS_NMI_MASKED)))
+	if (check_event(&e->injected) || (!triple && check_event(&e->pending)) ||
+	    e->nmi_pending > 2 || (e->flags & ~(shadow | FERRY_EVENTS_NMI_MASKED)))
 		return -EINVAL;
 	if (e->pending.type != FERRY_EVENT_NONE && e->pending.type != FERRY_EVENT_EXCEPTION)
 		return -EINVAL;
@@ -318,30 +326,6 @@ int ferry_state_set(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, con
 	return len != fixed[group].size ? -EINVAL : fixed[group].set(vcpu, buf);
 }
 
-static int copy_in(struct ferry_vm *vm, struct ferry_vcpu *vcpu, struct ferry_state *args,
-		   void *buf)
-{
-	if (args->length > FERRY_STATE_MAX_BYTES)
-		return -EINVAL;
-	if (copy_from_user(buf, u64_to_user_ptr(args->addr), args->length))
-		return -EFAULT;
-	return ferry_state_set(vm, vcpu, args->group, buf, args->length);
-}
-
-static int copy_out(struct ferry_vm *vm, struct ferry_vcpu *vcpu, struct ferry_state *args,
-		    void *buf)
-{
-	int ret = ferry_state_get(vm, vcpu, args->group, buf,
-				  min_t(u32, args->length, FERRY_STATE_MAX_BYTES));
-
-	if (ret < 0)
-		return ret;
-	if (copy_to_user(u64_to_user_ptr(args->addr), buf, ret))
-		return -EFAULT;
-	args->length = ret;
-	return 0;
-}
-
 /**
  * ferry_state_ioctl() - FERRY_GET_STATE and FERRY_SET_STATE of both files
  * @vm: the VM
@@ -353,19 +337,32 @@ long ferry_state_ioctl(struct ferry_vm *vm, struct ferry_vcpu *vcpu, struct ferr
 		       bool set)
 {
 	struct mutex *lock = vcpu ? &vcpu->lock : &vm->lock;
+	u32 len = min_t(u32, args->length, FERRY_STATE_MAX_BYTES);
+	void __user *user = u64_to_user_ptr(args->addr);
 	void *buf;
 	int ret;
 
+	if (set && args->length > FERRY_STATE_MAX_BYTES)
+		return -EINVAL;
 	buf = kzalloc(FERRY_STATE_MAX_BYTES, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
+	/* User memory may take for ever: no lock is held for it. */
+	ret = -EFAULT;
+	if (set && copy_from_user(buf, user, len))
+		goto out;
 	ret = -EBUSY;
 	if (!vcpu)
 		mutex_lock(lock);
 	else if (!mutex_trylock(lock))
 		goto out;
-	ret = set ? copy_in(vm, vcpu, args, buf) : copy_out(vm, vcpu, args, buf);
+	ret = set ? ferry_state_set(vm, vcpu, args->group, buf, len) :
+		    ferry_state_get(vm, vcpu, args->group, buf, len);
 	mutex_unlock(lock);
+	if (set || ret < 0)
+		goto out;
+	args->length = ret;
+	ret = copy_to_user(user, buf, ret) ? -EFAULT : 0;
 out:
 	kfree(buf);
 	return ret;

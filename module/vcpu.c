@@ -54,11 +54,14 @@ void ferry_kick(struct ferry_vcpu *vcpu)
 		wake_up(&vcpu->wq);
 	if (READ_ONCE(vcpu->where) != FERRY_IN_GUEST)
 		return;
+	/* A CPU does not go offline while another may not be preempted. */
+	preempt_disable();
 	cpu = READ_ONCE(vcpu->cpu);
-	if (cpu >= 0 && cpu != raw_smp_processor_id()) {
+	if (cpu >= 0 && cpu != smp_processor_id() && cpu_online(cpu)) {
 		vcpu->count.kicks++;
 		(smp_ops.smp_send_reschedule)(cpu); /* also a macro since 6.4 */
 	}
+	preempt_enable();
 }
 
 static void acknowledge(void *unused)
@@ -578,7 +581,10 @@ static long vcpu_run(struct ferry_vcpu *vcpu)
 
 	if (cmpxchg(&vcpu->running, 0, 1))
 		return -EBUSY;
-	mutex_lock(&vcpu->lock);
+	if (mutex_lock_killable(&vcpu->lock)) {
+		smp_store_release(&vcpu->running, 0);
+		return -EINTR;
+	}
 	vcpu->run->exit_reason = FERRY_EXIT_NONE;
 	begin_busy(vcpu);
 	ret = run_loop(vcpu);

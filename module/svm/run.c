@@ -79,10 +79,13 @@ static noinline void refused_by_cpu(struct ferry_vcpu *vcpu, struct svm_vcpu *sv
 {
 	svm->refused = ~0ULL;
 	svm->refused_value = svm->vmcb->control.event_inj;
-	if (svm->attention & SVM_VERIFY)
+	if (svm->attention & SVM_VERIFY) {
 		memcpy(&svm->vmcb->save, svm->before, SAVED_BYTES);
-	else
+	} else {
+		/* What is there now is the host's: nobody may read it. */
+		memset(&svm->vmcb->save, 0, SAVED_BYTES);
 		svm->attention |= SVM_LOST;
+	}
 	svm->vmcb->control.clean = 0;
 	if ((svm->attention & SVM_STEP) && !(svm->attention & SVM_INJECT))
 		svm_step_end(vcpu);
