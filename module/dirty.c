@@ -26,6 +26,9 @@
 #define FOREIGN_TRIES	20
 #define FOREIGN_WAIT_US 1000
 
+/* A log that does not fit is the caller's loss, and no reason to kill anybody. */
+#define GFP_LOG (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
 /* Userspace's mappings are zapped this many words of a bitmap at a time: 2 MiB of pages. */
 #define ZAP_WORDS 8UL
 
@@ -99,7 +102,7 @@ static struct ferry_dirty_log *log_alloc(struct ferry_mem *mem)
 		struct log_region *l = &log->region[r->id];
 
 		l->words = BITS_TO_LONGS(r->npages);
-		l->dirty = kvcalloc(l->words, 2 * sizeof(long), GFP_KERNEL_ACCOUNT);
+		l->dirty = kvcalloc(l->words, 2 * sizeof(long), GFP_LOG);
 		if (!l->dirty) {
 			log_free(log);
 			return NULL;
@@ -189,6 +192,13 @@ struct harvest_ctx {
 	u64 nr;
 };
 
+/* A bitmap may be of many millions of words. */
+static void rest(unsigned long word)
+{
+	if (!(word % 4096))
+		cond_resched();
+}
+
 /* Bits of one word of the bitmap. */
 static void report(struct harvest_ctx *h, unsigned long word, unsigned long bits)
 {
@@ -207,6 +217,7 @@ static void report_pages(void *ctx, u64 gfn, u64 nr)
 		from = page % BITS_PER_LONG;
 		to = min_t(u64, BITS_PER_LONG, from + end - page);
 		report(h, page / BITS_PER_LONG, GENMASK(to - 1, from));
+		rest(page / BITS_PER_LONG);
 	}
 }
 
@@ -303,6 +314,7 @@ static void harvest_marks(struct harvest_ctx *h, bool protect, bool first)
 	for (i = 0; i < h->l->words; i++) {
 		unsigned int from, to;
 
+		rest(i);
 		if (!READ_ONCE(h->l->dirty[i]))
 			continue;
 		bits = xchg(&h->l->dirty[i], 0);
@@ -332,6 +344,7 @@ static bool foreign_for_good(struct harvest_ctx *h)
 		usleep_range(FOREIGN_WAIT_US, 2 * FOREIGN_WAIT_US);
 		held = 0;
 		for (i = 0; i < h->l->words; i++) {
+			rest(i);
 			bits = READ_ONCE(h->l->user[i]) ? xchg(&h->l->user[i], 0) : 0;
 			if (bits)
 				held += check_foreign(h, i, bits);
@@ -401,11 +414,16 @@ out:
 /* The report did not reach userspace: the pages are as dirty as before. */
 static void put_back(struct ferry_vm *vm, u32 region, const unsigned long *bitmap, u64 npages)
 {
-	unsigned long page;
+	unsigned long i, words = BITS_TO_LONGS(npages);
+	atomic_long_t *dirty;
 
 	mutex_lock(ferry_npt_lock(vm));
-	for_each_set_bit(page, bitmap, vm->dirty ? npages : 0)
-		set_bit(page, vm->dirty->region[region].dirty);
+	dirty = vm->dirty ? (atomic_long_t *)vm->dirty->region[region].dirty : NULL;
+	for (i = 0; dirty && i < words; i++) {
+		if (bitmap[i])
+			atomic_long_or(bitmap[i], &dirty[i]);
+		rest(i);
+	}
 	mutex_unlock(ferry_npt_lock(vm));
 }
 
@@ -423,7 +441,7 @@ static int ioctl_harvest(struct ferry_vm *vm, struct ferry_dirty *args)
 	bytes = BITS_TO_LONGS(r->npages) * sizeof(long);
 	if (args->bitmap_bytes < bytes)
 		return -EINVAL;
-	bitmap = kvzalloc(bytes, GFP_KERNEL_ACCOUNT);
+	bitmap = kvzalloc(bytes, GFP_LOG);
 	if (!bitmap)
 		return -ENOMEM;
 	nr = ferry_dirty_harvest(vm, args->region, bitmap, false);

@@ -115,8 +115,19 @@ void ferry_xcr0_restore(struct ferry_vcpu *vcpu)
 
 /* -------------------------------------------------------------- run section */
 
+/*
+ * Without an exception pending, AMD CPUs before Zen do not restore the x87's last pointers: those of
+ * whoever used the FPU here last would show in the guest. An instruction of ours overwrites them.
+ */
+static void forget_x87_pointers(const struct ferry_fpu *fpu)
+{
+	if (boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
+		asm volatile("fnclex; emms; fildl %0" : : "m"(fpu->length));
+}
+
 static void restore_area(struct ferry_fpu *fpu)
 {
+	forget_x87_pointers(fpu);
 	if (fpu->mask)
 		asm volatile("xrstor64 (%0)"
 			     :

@@ -201,7 +201,7 @@ static int region_add(struct ferry_mem *mem, const struct ferry_memory *args)
 		if (map.region[i]->gfn < gfn)
 			at = i + 1;
 	}
-	r = kvzalloc(struct_size(r, chunk, nr_chunks), GFP_KERNEL_ACCOUNT);
+	r = kvzalloc(struct_size(r, chunk, nr_chunks), GFP_SINGLE);
 	if (!r)
 		return -ENOMEM;
 	r->id = args->region;
