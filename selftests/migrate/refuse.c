@@ -6,6 +6,8 @@
  * same engine is sampled in the kernel, with what the kernel adds.)
  */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,9 +295,103 @@ static void misfit(void)
 	tape_free(&bad);
 }
 
+/* A vCPU that somebody makes while the offer is being read was made for another policy. */
+static void early_vcpu(void)
+{
+	static struct peer p;
+	struct ferry_create_vcpu vcpu = { .size = sizeof(vcpu) };
+	unsigned int n = tape_find(&tape, FERRY_REC_POLICY);
+	struct ferry_stream_policy *body = tape_body(&tape, n);
+	struct ferry_policy policy = { .size = sizeof(policy), .nr_cpuid = body->nr_cpuid,
+				       .nr_msrs = body->nr_msrs, .cpuid = (uintptr_t)(body + 1) };
+	struct storm_move mv = { .timeout_ms = 5000 };
+	struct wire_vec v = { tape.p, tape.at[n] };
+	struct storm s;
+	int fd[2], cpu;
+
+	policy.msrs = policy.cpuid + body->nr_cpuid * sizeof(struct ferry_cpuid_entry);
+	storm_incoming(&s);
+	storm_connect(fd);
+	storm_dest_start(&mv, &s, fd[1]);
+	peer_init(&p, fd[0], false);
+	p.io.write(&p, &v, 1, v.len);
+	usleep(200000);
+	ok_eq(ioctl(s.vm, FERRY_SET_POLICY, &policy) ? errno : 0, 0, "a policy during RECEIVE");
+	cpu = ioctl(s.vm, FERRY_CREATE_VCPU, &vcpu);
+	ok(cpu >= 0, "... and a vCPU");
+	peer_play(&p, &tape, n, tape_find(&tape, FERRY_REC_STATIC_END) + 1);
+	storm_dest_wait(&mv);
+	ok_eq(mv.receive, -EBUSY, "... the stream's policy comes too late: %s", mv.dest.error);
+	close(cpu);
+	close(fd[0]);
+	storm_close(&s);
+}
+
+struct endless {
+	struct storm s;
+	struct ferry_migrate m;
+	int err;
+};
+
+static void *endless_thread(void *arg)
+{
+	struct endless *e = arg;
+
+	e->err = storm_call(e->s.vm, FERRY_MIGRATE_RECEIVE, &e->m);
+	return NULL;
+}
+
+/* Records to be skipped, more than anybody waits for: the call can be ended all the same. */
+static void endless(void)
+{
+	static char definition[64];
+	unsigned int first = tape_find(&tape, FERRY_REC_STATIC_END) + 1, i, nr = 100000;
+	struct ferry_stream_record *r;
+	struct ferry_migrate m = { 0 };
+	struct tape big = { .len = tape.at[first] + nr * sizeof(*r) };
+	static struct endless e;
+	pthread_t thread;
+
+	big.p = malloc(big.len);
+	memcpy(big.p, tape.p, tape.at[first]);
+	r = (void *)(big.p + tape.at[first]);
+	for (i = 0; i < nr; i++)
+		wire_head_init(&r[i], 60, FERRY_REC_OPTIONAL, 0, first + i,
+			       wire_crc(wire_crc32c, r, 0), wire_crc32c);
+	storm_incoming(&e.s);
+	e.m.flags = FERRY_MIGRATE_FILE;
+	e.m.fd = tape_file(&big, big.len);
+	e.m.definition = (uintptr_t)definition;
+	e.m.definition_length = sizeof(definition);
+	ok_eq(storm_call(e.s.vm, FERRY_MIGRATE_RECEIVE, &e.m), 0, "a file of very many records");
+	storm_adopt(&e.s, e.m.nr_vcpus);
+	pthread_create(&thread, NULL, endless_thread, &e);
+	usleep(100000);
+	ok_eq(storm_call(e.s.vm, FERRY_MIGRATE_ABORT, &m), 0, "... ABORT");
+	pthread_join(thread, NULL);
+	ok_eq(e.err, -ECANCELED, "... ends the call in the middle: %s", e.m.error);
+	close(e.m.fd);
+	storm_close(&e.s);
+	tape_free(&big);
+}
+
 /* ----------------------------------------------------- the handover, as destination */
 
-enum at_the_end { COMMIT, WRONG_NONCE, SILENT, HANG_UP, CANCEL, PAGES_AFTER_END };
+enum at_the_end { COMMIT, WRONG_NONCE, SILENT, STOPPED, HANG_UP, CANCEL, PAGES_AFTER_END };
+
+/* A stop leaves its mark on a thread that waits in the kernel: its time must run on all the same. */
+static void stop_and_continue(void)
+{
+	pid_t parent = getpid();
+
+	if (fork())
+		return;
+	usleep(100000);
+	kill(parent, SIGSTOP);
+	usleep(100000);
+	kill(parent, SIGCONT);
+	_exit(0);
+}
 
 static void no_entry(struct storm *s, const char *what)
 {
@@ -309,7 +405,7 @@ static void no_entry(struct storm *s, const char *what)
 static void handover(enum at_the_end end, int want, const char *what)
 {
 	static struct peer p;
-	struct storm_move mv = { .timeout_ms = end == SILENT ? 700 : 20000 };
+	struct storm_move mv = { .timeout_ms = end == SILENT || end == STOPPED ? 1500 : 20000 };
 	struct ferry_migrate m = { 0 };
 	struct storm s;
 	unsigned int n;
@@ -345,6 +441,9 @@ static void handover(enum at_the_end end, int want, const char *what)
 		tape_number(&tape, n, tape.nr);
 		peer_play(&p, &tape, n, n + 1);
 		tape_number(&tape, n, n);
+		break;
+	case STOPPED:
+		stop_and_continue();
 		break;
 	case SILENT:
 		break;
@@ -442,10 +541,13 @@ int main(void)
 		usleep(200000); /* some of it is freed after a grace period */
 	ok(before > 0 && left < 16 << 10, "of all the refused VMs nothing is left (%ld KiB)", left);
 
+	endless();
 	tape_flags(&tape, 0);
+	early_vcpu();
 	handover(COMMIT, 0, "healthy");
 	handover(WRONG_NONCE, -EPROTO, "COMMIT of another migration");
 	handover(SILENT, -ETIMEDOUT, "no COMMIT");
+	handover(STOPPED, -ETIMEDOUT, "no COMMIT, and stopped and continued");
 	handover(HANG_UP, -ECONNRESET, "hang up");
 	handover(CANCEL, -ECANCELED, "CANCEL after END");
 	handover(PAGES_AFTER_END, -EPROTO, "pages after END");

@@ -20,7 +20,7 @@
 
 /* Where a destination that is not one does what it does. */
 enum point { AT_HELLO, AT_ROUND, AT_END, AT_COMMIT };
-enum deed { REFUSE, ABORT, SILENCE, HANG_UP, WRONG_NONCE, GARBAGE, RUN };
+enum deed { REFUSE, ABORT, SILENCE, HANG_UP, WRONG_NONCE, GARBAGE, DRIBBLE, RUN };
 
 struct fake {
 	pthread_t thread;
@@ -30,6 +30,23 @@ struct fake {
 	int heard; /* what came after PREPARED */
 	struct peer peer;
 };
+
+/* PREPARED, a byte at a time. */
+static int dribble(void *ctx, struct wire_vec *vec, unsigned int nr, size_t total)
+{
+	struct peer *p = ctx;
+	unsigned int i;
+	size_t n;
+
+	for (i = 0; i < nr; i++) {
+		for (n = 0; n < vec[i].len; n++) {
+			if (send(p->fd, (u8 *)vec[i].base + n, 1, MSG_NOSIGNAL) != 1)
+				return -errno;
+			usleep(250000);
+		}
+	}
+	return 0;
+}
 
 static void *fake_thread(void *arg)
 {
@@ -77,6 +94,10 @@ deed:
 		peer_say_token(p, FERRY_REC_PREPARED, p->rx.header.nonce + 1, ours);
 		f->heard = peer_hear(p, 20000);
 		break;
+	case DRIBBLE:
+		p->io.write = dribble;
+		peer_say_token(p, FERRY_REC_PREPARED, p->rx.header.nonce, ours);
+		break;
 	case GARBAGE:
 		send(f->fd, "this is not a Ferry stream, it is a sentence of sixty-four letters", 64, 0);
 		break;
@@ -119,11 +140,13 @@ static void start_move(struct ferry_migrate *m, int fd)
 }
 
 /* SEND and FINISH, as far as they go: the first error, or 0. */
-static int move(struct storm *s, struct ferry_migrate *m, int fd)
+static int move(struct storm *s, struct ferry_migrate *m, int fd, u64 blackout_us)
 {
 	int err;
 
 	start_move(m, fd);
+	if (blackout_us)
+		m->blackout_us = blackout_us;
 	err = storm_call(s->vm, FERRY_MIGRATE_SEND, m);
 	return err ?: storm_call(s->vm, FERRY_MIGRATE_FINISH, m);
 }
@@ -141,7 +164,8 @@ static void fails(struct storm *s, enum point point, enum deed deed, int want, c
 {
 	static struct fake f;
 	struct ferry_migrate m;
-	int fd = fake_start(&f, point, deed), err = move(s, &m, fd);
+	int fd = fake_start(&f, point, deed);
+	int err = move(s, &m, fd, deed == DRIBBLE ? 500000 : 0);
 
 	close(fd);
 	pthread_join(f.thread, NULL);
@@ -201,7 +225,7 @@ static void in_doubt(struct storm *s, enum deed deed, uint32_t answer, const cha
 {
 	static struct fake f;
 	struct ferry_migrate m;
-	int fd = fake_start(&f, AT_COMMIT, deed), err = move(s, &m, fd);
+	int fd = fake_start(&f, AT_COMMIT, deed), err = move(s, &m, fd, 0);
 
 	close(fd);
 	pthread_join(f.thread, NULL);
@@ -452,6 +476,7 @@ int main(void)
 	fails(&s, AT_ROUND, ABORT, -ENOMEM, "no memory", "ABORT in the rounds");
 	fails(&s, AT_ROUND, GARBAGE, -EPROTO, "damaged", "garbage in the rounds");
 	fails(&s, AT_END, SILENCE, -ETIMEDOUT, "in time", "no PREPARED");
+	fails(&s, AT_END, DRIBBLE, -ETIMEDOUT, "too slow", "PREPARED in a dozen seconds");
 	fails(&s, AT_END, HANG_UP, -ECONNRESET, "", "hang up instead of PREPARED");
 	fails(&s, AT_END, ABORT, -ENOMEM, "no memory", "ABORT instead of PREPARED");
 	fails(&s, AT_END, WRONG_NONCE, -EPROTO, "not for this migration", "PREPARED of another");
