@@ -22,7 +22,6 @@ _Static_assert(offsetof(struct cpu_leaf, reg) == offsetof(struct ferry_cpuid_ent
 
 /* ------------------------------------------------------------------ this host */
 
-/* What all of its logical CPUs have: a vCPU runs on any of them. */
 /* The registers of a component that the kernel has not enabled cannot be saved for a guest. */
 static void limit_to_enabled(struct cpu_policy *host)
 {
@@ -34,6 +33,7 @@ static void limit_to_enabled(struct cpu_policy *host)
 	cpu_xsave_limit(host, lo | (u64)hi << 32, cpu_xsave_xss(host));
 }
 
+/* What all of its logical CPUs have: a vCPU runs on any of them. */
 int policy_of_host(struct cpu_policy *host, struct error *err)
 {
 	struct cpu_host *h = xcalloc(1, sizeof(*h));

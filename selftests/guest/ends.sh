@@ -44,8 +44,14 @@ run m; has /tmp/con "^all ones" "empty addresses and ports read all ones"
 run x --debug-exit; check $status 33 "--debug-exit: 0x10 becomes 33"
 run x --debug-exit=0x501 --no-reboot & sleep 3; ferry stop --force mb 2>/dev/null; wait
 check "$(ls /run/ferry)" "" "at another port nothing happens"
-run x & sleep 3; ferry list >/tmp/list; ferry stop --force mb 2>/dev/null; wait
+run x & sleep 3; ferry list >/tmp/list
+ferry stat mb >/tmp/stat; ferry stat --json mb >/tmp/seen
+ferry stop --force mb 2>/dev/null; wait
 has /tmp/list "^mb *running" "without --debug-exit the port is nobody's"
+has /tmp/stat "cr4_ever_set *0x" "ferry stat: bits of CR4 that were ever set"
+has /tmp/stat "never_enabled:" "ferry stat: what the guest never enabled"
+ferry cpu check @host @host --seen /tmp/seen >/tmp/err
+check $? 0 "ferry cpu check reads what ferry stat wrote"
 run t; check $status 22 "a triple fault ends a run with 22"
 has /tmp/err "triple fault" "... and says so"
 has /tmp/err "rip 0010:0000000000100" "... with the registers"
