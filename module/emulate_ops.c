@@ -467,6 +467,24 @@ static int cb_rdpmc(struct insn_cpu *cpu, u32 index, u64 *value)
 	return or_gp(cpu, 1);
 }
 
+/* Inside the run section the guest's registers are in the CPU; outside they are in memory. */
+static int cb_vector_read(struct insn_cpu *cpu, unsigned int nr, void *data, unsigned int bytes)
+{
+	if (of_cpu(cpu)->atomic)
+		return INSN_RETRY;
+	ferry_fpu_read_vector(of_cpu(cpu)->vcpu, nr, data, bytes);
+	return INSN_DONE;
+}
+
+static int cb_vector_write(struct insn_cpu *cpu, unsigned int nr, const void *data,
+			   unsigned int bytes)
+{
+	if (of_cpu(cpu)->atomic)
+		return INSN_RETRY;
+	ferry_fpu_write_vector(of_cpu(cpu)->vcpu, nr, data, bytes);
+	return INSN_DONE;
+}
+
 static int cb_special(struct insn_cpu *cpu, enum insn_special what, u64 arg, u64 addr)
 {
 	switch (what) {
@@ -506,4 +524,6 @@ const struct insn_ops ferry_insn_ops = {
 	.cpuid = cb_cpuid,
 	.rdpmc = cb_rdpmc,
 	.special = cb_special,
+	.vector_read = cb_vector_read,
+	.vector_write = cb_vector_write,
 };

@@ -117,6 +117,22 @@ static int run_with_device(void)
 	"mov $0x3f000000, %ebx; mov $0x260000, %r15d; jmp 1b\n"                                    \
 	"2: mov $0x600d, %eax; out %eax, $0xf1; hlt\n"
 
+/* Vector registers, read back by way of memory that both runs share; MMX last. */
+#define VECTORS                                                                                    \
+	STEP64(0, "movdqu 1(%rbx), %xmm0; movups %xmm0, 49(%rbx); movdqa 16(%rbx), %xmm9")         \
+	STEP64(0, "movaps %xmm9, 96(%rbx); movq %xmm0, %rax; movntdq %xmm0, 112(%rbx)")            \
+	STEP64(0, "movd 4(%rbx), %xmm1; movq %xmm1, %rax; movd %xmm0, 132(%rbx)")                  \
+	STEP64(0, "movq 8(%rbx), %xmm2; movq %xmm2, 136(%rbx); movq %xmm2, %rax")                  \
+	STEP64(0, "movss 20(%rbx), %xmm3; movss %xmm0, 144(%rbx); movq %xmm3, %rax")               \
+	STEP64(0, "movsd 24(%rbx), %xmm4; movsd %xmm0, 152(%rbx); movq %xmm4, %rax")               \
+	STEP64(0, "movlps 32(%rbx), %xmm0; movhps 40(%rbx), %xmm0; movups %xmm0, 160(%rbx)")       \
+	STEP64(0, "movlpd %xmm9, 176(%rbx); movhpd %xmm9, 184(%rbx); lddqu 3(%rbx), %xmm5")        \
+	STEP64(0, "movdqu %xmm5, 0x230040; mov 0x230048, %rax; movq %xmm5, %rdx")                  \
+	STEP64(0, "movq 8(%rbx), %mm1; movq %mm1, 192(%rbx); movd 4(%rbx), %mm2; movq %mm2, %rax")  \
+	STEP64(0, "movntq %mm1, 200(%rbx); movd %mm2, 208(%rbx); movq %mm1, %rdx; emms")           \
+	STEP64(0, "movups %xmm0, 4090(%rbx); movups 4088(%rbx), %xmm6; movq %xmm6, %rax")
+
+TINY_SNIPPET(vectors, 64, PROGRAM(VECTORS));
 TINY_SNIPPET(moves, 64, PROGRAM(MOVES));
 TINY_SNIPPET(arithmetic, 64, PROGRAM(MOVES ARITHMETIC));
 TINY_SNIPPET(strings, 64, PROGRAM(MOVES STRINGS));
@@ -318,6 +334,7 @@ int main(void)
 	tiny_open(&t, SIZE);
 	compare("moves", TINY_64, moves_begin, moves_end, 48);
 	compare("arithmetic", TINY_64, arithmetic_begin, arithmetic_end, 48);
+	compare("vectors", TINY_64, vectors_begin, vectors_end, 48);
 	compare("strings", TINY_64, strings_begin, strings_end, 48);
 	compare("page crossing", TINY_64, crossing_begin, crossing_end, 48);
 	compare("32-bit code", TINY_32, legacy32_begin, legacy32_end, 16);

@@ -52,6 +52,42 @@ static void read_segments(u16 sel[6], u64 csgsfs)
 	sel[INSN_SS] = (u16)(csgsfs >> 48);
 }
 
+/* In the signal frame's XSAVE image. SDM volume 1 section 13.4. */
+#define FRAME_FTW 4
+#define FRAME_ST 32
+#define FRAME_XMM 160
+#define FRAME_XSTATE_BV 512
+#define FRAME_YMM 576
+
+static void read_vectors(struct native_state *left, const u8 *frame)
+{
+	unsigned int i;
+
+	for (i = 0; i < 16; i++) {
+		memcpy(left->vec[i], frame + FRAME_XMM + i * 16, 16);
+		memset(left->vec[i] + 16, 0, 16);
+		if (frame[FRAME_XSTATE_BV] & 4)
+			memcpy(left->vec[i] + 16, frame + FRAME_YMM + i * 16, 16);
+	}
+	for (i = 0; i < 8; i++)
+		memcpy(left->mmx[i], frame + FRAME_ST + i * 16, 8);
+}
+
+static void write_vectors(const struct native_state *in, u8 *frame)
+{
+	unsigned int i;
+
+	for (i = 0; i < 16; i++) {
+		memcpy(frame + FRAME_XMM + i * 16, in->vec[i], 16);
+		memcpy(frame + FRAME_YMM + i * 16, in->vec[i] + 16, 16);
+	}
+	for (i = 0; i < 8; i++)
+		memcpy(frame + FRAME_ST + i * 16, in->mmx[i], 8);
+	frame[2] = frame[3] = 0;	/* FSW: the stack's top is ST0 */
+	frame[FRAME_FTW] = 0xff;
+	frame[FRAME_XSTATE_BV] |= 7;
+}
+
 static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
@@ -70,6 +106,7 @@ static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *cont
 		left.vector = (int)regs[REG_TRAPNO];
 		left.error = (u32)regs[REG_ERR];
 		left.cr2 = (u64)regs[REG_CR2];
+		read_vectors(&left, (const u8 *)uc->uc_mcontext.fpregs);
 		read_segments(left.sel, (u64)regs[REG_CSGSFS]);
 		if (sig == SIGSYS)
 			left.vector = 256;
@@ -96,6 +133,7 @@ static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *cont
 		ss = SEL_DATA32;
 		break;
 	}
+	write_vectors(&todo->in, (u8 *)uc->uc_mcontext.fpregs);
 	load_data_segments(todo->mode);
 	regs[REG_CSGSFS] = (greg_t)(cs | (u64)ss << 48);
 }

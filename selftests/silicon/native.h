@@ -38,6 +38,8 @@ struct native_state {
 	int vector;		/* INSN_EXC_BP: it ran into the INT3 (@rip is past it); DB: TF was set */
 	u32 error;
 	u64 cr2;
+	u8 vec[16][32];		/* YMM registers */
+	u8 mmx[8][8];
 };
 
 /* Selectors of Linux, and of the LDT that native.c makes: 16-bit code and data. */

@@ -194,7 +194,23 @@ static int cb_get_table(struct insn_cpu *cpu, enum insn_table which, u64 *base, 
 	return INSN_DONE;
 }
 
+static u8 vec[16][32], mmx[8][8];
+
+static int cb_vector_read(struct insn_cpu *cpu, unsigned int nr, void *data, unsigned int bytes)
+{
+	memcpy(data, nr >= 32 ? mmx[nr - 32] : vec[nr], bytes);
+	return INSN_DONE;
+}
+
+static int cb_vector_write(struct insn_cpu *cpu, unsigned int nr, const void *data,
+			   unsigned int bytes)
+{
+	memcpy(nr >= 32 ? mmx[nr - 32] : vec[nr], data, bytes);
+	return INSN_DONE;
+}
+
 static const struct insn_ops ops = {
+	.vector_read = cb_vector_read, .vector_write = cb_vector_write,
 	.get_table = cb_get_table,
 	.read = cb_read, .write = cb_write, .compare_swap = cb_compare_swap, .read_xcr = cb_read_xcr,
 };
@@ -396,6 +412,9 @@ static void aim_operand(u64 linear)
 static void opcode_bytes(unsigned int mode)
 {
 	static const u8 prefixes[] = { 0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26 };
+	static const u8 vex_moves[] = {
+		0x10, 0x11, 0x13, 0x17, 0x28, 0x29, 0x2b, 0x6e, 0x6f, 0x7e, 0x7f, 0xd6, 0xe7, 0xf0,
+	};
 	u64 raw[2] = { rnd(), rnd() };
 	unsigned int n = 0;
 
@@ -417,7 +436,13 @@ static void opcode_bytes(unsigned int mode)
 		current.code[2] &= ~4;
 		current.code[3] = 0xf0 + rnd() % 8;
 		break;
-	case 2 ... 8:
+	case 2:	/* VEX moves */
+		current.code[0] = 0xc4;
+		current.code[1] = (rnd() & 0xe0) | (chance(95) ? 1 : 2) | (mode == INSN_MODE_64 ? 0 : 0xc0);
+		current.code[2] |= chance(95) ? 0x78 : 0;
+		current.code[3] = current.code[1] & 2 ? 0x2a : vex_moves[rnd() % ARRAY_SIZE(vex_moves)];
+		break;
+	case 3 ... 8:
 		current.code[n++] = 0x0f;
 		break;
 	}
@@ -807,6 +832,12 @@ static void compare(const struct native_state *left)
 		return explain("rip", left, ret);
 	if ((left->rflags ^ cpu.rflags) & flag_mask)
 		return explain("flags", left, ret);
+	if (memcmp(left->vec, vec, sizeof(vec)) || memcmp(left->mmx, mmx, sizeof(mmx))) {
+		explain("vector register", left, ret);
+		memcpy(vec, left->vec, sizeof(vec));
+		memcpy(mmx, left->mmx, sizeof(mmx));
+		return;
+	}
 	if (memcmp(shadow, native_data, RW1_BYTES) ||
 	    memcmp(shadow + (RW2 - DATA), native_data + (RW2 - DATA), 0x1000))
 		explain("memory", left, ret);
@@ -835,6 +866,8 @@ static bool next(const struct native_state *left, struct native_case *todo)
 
 		for (i = 0; i < DATA_BYTES; i++)
 			native_data[i] = (u8)rnd();
+		for (i = 0; i < sizeof(vec); i++)
+			vec[i / 32][i % 32] = (u8)rnd();
 		memset(native_code, 0xcc, CODE_BYTES);
 		memcpy(shadow, native_data, sizeof(shadow));
 		/* Faults must be those of protection, not of a first touch. */
@@ -845,6 +878,8 @@ static bool next(const struct native_state *left, struct native_case *todo)
 	for (;;) {
 		memset(native_code + current_slot, 0xcc, 16);
 		make_case();
+		memcpy(current.in.vec, vec, sizeof(vec));
+		memcpy(current.in.mmx, mmx, sizeof(mmx));
 		emulated = emulate();
 		if (emulated != INSN_DONE || !unsuitable_target())
 			break;

@@ -84,7 +84,7 @@ static const char *amd3dnow(u8 suffix)
 	return ops[suffix];
 }
 
-const char *insn_name(const struct insn *insn)
+static const char *legacy_name(const struct insn *insn)
 {
 	static char buf[16];
 	unsigned int i;
@@ -115,6 +115,18 @@ const char *insn_name(const struct insn *insn)
 		if (renamed[i].id == insn->id)
 			return renamed[i].name;
 	return names[insn->id];
+}
+
+const char *insn_name(const struct insn *insn)
+{
+	static char buf[32];
+	const char *name = legacy_name(insn);
+
+	/* Of the VEX forms with rows, only those on vector registers begin with V. */
+	if (!name || insn->enc != INSN_ENC_VEX || insn->id < INSN_OP_MOVUPS)
+		return name;
+	snprintf(buf, sizeof(buf), "V%s", name);
+	return buf;
 }
 
 /* Spellings of Zydis and bddisasm that are other names of the same opcode. */

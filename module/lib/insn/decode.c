@@ -376,8 +376,10 @@ static int decode_vex(struct insn *insn, struct cursor *cur, const u8 *start)
 	if (insn->enc == INSN_ENC_VEX) {
 		const struct insn_row *known = insn_vex_row(map, insn->opcode, pp);
 
-		while (known && known->select == SEL_REG)
+		if (known && known->select == SEL_REG)
 			known = &known->sub[insn->modrm >> 3 & 7];
+		else if (known && known->select == SEL_MOD)
+			known = &known->sub[insn->modrm >= 0xc0];
 		if (known)
 			row = known;
 		if (row->id == INSN_OP_NONE)

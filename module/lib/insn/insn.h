@@ -327,8 +327,9 @@ struct insn_ops {
 	int (*special)(struct insn_cpu *cpu, enum insn_special what, u64 arg, u64 addr);
 
 	/*
-	 * @vector_read, @vector_write: 16-byte lanes of the vector registers, MMX registers
-	 * (nr 32-39, 8 bytes), and whole FPU images; see state.c.
+	 * @vector_read, @vector_write: 16 or 32 bytes of XMM/YMM register @nr (0-15), or 8 of
+	 * MMX register @nr - 32. Writing 32 bytes writes the whole YMM register. CR0 and CR4
+	 * were checked.
 	 */
 	int (*vector_read)(struct insn_cpu *cpu, unsigned int nr, void *data, unsigned int bytes);
 	int (*vector_write)(struct insn_cpu *cpu, unsigned int nr, const void *data,

@@ -104,6 +104,8 @@ int check_alignment(struct exec *x, u64 linear, unsigned int bytes)
 		return INSN_DONE;
 	if (bytes == 6 || bytes == 10)	/* far pointers and pseudo-descriptors */
 		align = bytes - 2;
+	if (bytes == 32)	/* two 16-byte halves */
+		align = 16;
 	if (align & (align - 1) || !(linear & (align - 1)))
 		return INSN_DONE;
 	return raise(x, INSN_EXC_AC, 0);
