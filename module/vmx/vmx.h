@@ -215,7 +215,7 @@ struct vmx_vcpu {
 	u64 host_debugctl;
 	u64 host_perf;
 	u64 host_pebs;
-	u16 host_ds, host_es, host_fs, host_gs;
+	u16 host_ds, host_es, host_fs, host_gs, host_ldt;
 	/* and while loaded */
 	u64 host_fs_base, host_gs_base, host_kernel_gs_base;
 	u64 hw_tsc_aux;

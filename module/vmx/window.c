@@ -175,6 +175,7 @@ int vmx_open(struct vmx_vcpu *vmx)
 	asm volatile("sidt %0" : "=m"(vmx->idtr));
 	vmx->host_dr7 = raw_dr7();
 	vmx->host_debugctl = vmx_rdmsr(MSR_IA32_DEBUGCTLMSR);
+	asm volatile("sldt %0" : "=m"(vmx->host_ldt));
 	vmx->host_ds = READ_SEGMENT(ds);
 	vmx->host_es = READ_SEGMENT(es);
 	vmx->host_fs = READ_SEGMENT(fs);
@@ -212,6 +213,9 @@ noinstr void vmx_close(struct vmx_vcpu *vmx)
 	asm volatile("lgdt %0" : : "m"(vmx->gdtr));
 	asm volatile("lidt %0" : : "m"(vmx->idtr));
 	this_cpu_write(__tss_limit_invalid, true);
+	/* An exit empties LDTR (SDM 3C 28.5.2); the selectors below may be in the table. */
+	if (unlikely(vmx->host_ldt))
+		asm volatile("lldt %0" : : "m"(vmx->host_ldt));
 	if (unlikely(vmx->host_ds | vmx->host_es)) {
 		asm volatile("mov %0, %%ds" : : "r"((u32)vmx->host_ds));
 		asm volatile("mov %0, %%es" : : "r"((u32)vmx->host_es));

@@ -63,12 +63,17 @@ static void test_ldt(void)
 	struct tiny t;
 	pthread_t thread;
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		skip("one CPU", "an LDT that changes meanwhile");
+	if (set_limit(0x1000)) {
+		skip("a kernel without modify_ldt()", "an LDT that changes meanwhile");
 		return;
 	}
-	if (set_limit(0)) {
-		skip("a kernel without modify_ldt()", "an LDT that changes meanwhile");
+	tiny_open(&t, 2 << 20);
+	TINY_LOAD(&t, TINY_64, spin);
+	tiny_run_ms(&t, 20);
+	ok_eq(limit_now(), 0x1000, "a thread's LDT is there after a run");
+	tiny_close(&t);
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		skip("one CPU", "an LDT that changes meanwhile");
 		return;
 	}
 	tiny_open(&t, 2 << 20);
