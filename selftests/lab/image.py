@@ -6,11 +6,13 @@ depends on the kernel alone and is cached; the rest (ferry.ko, the tool, the tes
 for each boot. Archives are written here, in Python, so that neither root nor cpio is needed.
 """
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -170,7 +172,12 @@ def clean_up():
 def stripped(path):
     with tempfile.TemporaryDirectory(dir=scratch()) as tmp:
         out = os.path.join(tmp, "stripped")
-        subprocess.run(["strip", "-g", "-o", out, path], check=True)
+        got = subprocess.run(["strip", "-g", "-o", out, path], env=dict(os.environ, LC_ALL="C"),
+                             stderr=subprocess.PIPE, text=True)
+        if got.returncode == -signal.SIGXFSZ or os.strerror(errno.ENOSPC) in got.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), out)
+        if got.returncode:
+            raise LabError("%s cannot be stripped: %s" % (path, got.stderr.strip()))
         with open(out, "rb") as f:
             return f.read()
 
