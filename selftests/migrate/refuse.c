@@ -536,10 +536,13 @@ int main(void)
 	orders();
 	contents();
 	misfit();
-	/* Each of some four hundred VMs had up to 1.3 MB. */
-	for (i = 0; i < 50 && (left = before - available()) >= 16 << 10; i++)
+	/*
+	 * Each of some four hundred VMs had 2 MiB chunks and 1.3 MB of stream. What is available
+	 * wanders by 20 MiB by itself; smaller leaks are kmemleak's to find (make check-debug).
+	 */
+	for (i = 0; i < 50 && (left = before - available()) >= 64 << 10; i++)
 		usleep(200000); /* some of it is freed after a grace period */
-	ok(before > 0 && left < 16 << 10, "of all the refused VMs nothing is left (%ld KiB)", left);
+	ok(before > 0 && left < 64 << 10, "of all the refused VMs nothing is left (%ld KiB)", left);
 
 	endless();
 	tape_flags(&tape, 0);
