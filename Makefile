@@ -214,7 +214,7 @@ $(BUILD)/data/cpu_data: $(patsubst %.c,$(BUILD)/user/%.o,$(wildcard selftests/da
 	@mkdir -p $(@D)
 	@$(HOSTCC) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
-check-data: $(BUILD)/data/cpu_data $(BUILD)/unit/test_insn_vectors
+check-data: $(BUILD)/data/cpu_data $(BUILD)/unit/test_insn_vectors $(BUILD)/unit/test_insn_286
 	@FERRY_DATA=$(FERRY_DATA) selftests/data/run $(if $(filter file,$(origin FERRY_DATA)),--default) $^
 
 # Hours: the whole of what check samples.
