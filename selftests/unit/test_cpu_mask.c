@@ -80,6 +80,7 @@ static void syntax(void)
 	ok_eq(parse(&over, text, true), -EINVAL, "too many registers");
 
 	parse(&over, "Level 0x7.1 EAX: TFHR 10X- TFHR 10X- TFHR 10X- TFHR 10X-\n"
+		     "Level 0xd.12 EAX: ---- ---- ---- ---- ---- ---- ---- ---0\n"
 		     "Level 80000001h EDX: 0000 0000 0000 0000 0000 0000 0000 0001", true);
 	n = cpu_mask_print(&over, text, sizeof(text));
 	ok_eq(n, strlen(text), "print tells its length");

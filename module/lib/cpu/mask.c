@@ -251,8 +251,9 @@ int cpu_mask_print(const struct cpu_mask *m, char *out, size_t size)
 		*p = 0;
 		if (cpu_leaf_has_subleaves(w->leaf))
 			b = snprintf(used < size ? out + used : NULL, used < size ? size - used : 0,
-				     "Level 0x%x.%u %s: %s\n", w->leaf, w->subleaf,
-				     reg_names[w->reg], bits);
+				     w->subleaf < 10 ? "Level 0x%x.%x %s: %s\n" :
+						       "Level 0x%x.0x%x %s: %s\n",
+				     w->leaf, w->subleaf, reg_names[w->reg], bits);
 		else
 			b = snprintf(used < size ? out + used : NULL, used < size ? size - used : 0,
 				     "Level 0x%x %s: %s\n", w->leaf, reg_names[w->reg], bits);
