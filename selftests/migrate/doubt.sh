@@ -4,47 +4,14 @@
 # Moves over a link that fails at the worst moments (migrate/cutter), with a Debian guest that prints
 # as it computes: whatever happens it runs on one host at most, and goes on where it is told to, or
 # where it is safe. Two directories for running VMs stand for two hosts. Run with --guest SERIES.
-n=0
-bad=
-check() { # check STATUS WANTED TEXT
-	n=$((n + 1))
-	if [ "$1" = "$2" ]; then
-		echo "ok $n - $3"
-	else
-		echo "not ok $n - $3"
-		echo "# got '$1', wanted '$2'"
-		cut -c1-300 /tmp/err /tmp/out /tmp/cutter.log /tmp/receive.log 2>/dev/null | tail -n 20 |
-			sed 's/^/# /'
-		bad=1
-	fi
-}
-says() { # says WORDS TEXT: stderr of the last command
-	grep -q -- "$1" /tmp/err
-	check $? 0 "$2"
-}
-run() { ferry "$@" >/tmp/out 2>/tmp/err </dev/null; status=$?; }
-here() { export FERRY_RUN_DIR=/run/ferry-a FERRY_STATE_DIR=/tmp/state-a; }
-there() { export FERRY_RUN_DIR=/run/ferry-b FERRY_STATE_DIR=/tmp/state-b; }
+. /tests/migrate/hosts.sh
 cutter=/tests/migrate/cutter
+append="$append guest.run=compute,100000,4"
 
-dir=$(echo /guest/[56].*)
-append="console=ttyS0 panic=-1 quiet cryptomgr.notests random.trust_cpu=on"
-append="$append initcall_blacklist=load_system_certificate_list,blacklist_init guest.run=compute,100000,4"
-
-said() { # said WORDS SECONDS: the guest's console
-	i=$(($2 * 5))
-	while [ $i -gt 0 ]; do
-		grep -q -- "$1" /tmp/con 2>/dev/null && return 0
-		sleep 0.2
-		i=$((i - 1))
-	done
-	tail -n 5 /tmp/con | sed 's/^/# console: /'
-	return 1
-}
 step() { sed -n 's/^compute: step \([0-9]*\),.*/\1/p' /tmp/con | tail -n 1; }
 goes_on() { # goes_on TEXT
 	from=$(step)
-	said "step $((from + 5))," 60
+	said /tmp/con "step $((from + 5))," 60
 	check $? 0 "$1"
 }
 stands_still() {
@@ -87,7 +54,7 @@ rm -f /tmp/con
 ferry run --name sailor --kernel $dir/bzImage --initrd /guest/initrd --memory 96M \
 	--append "$append" --console file:/tmp/con </dev/null 2>/tmp/run.err &
 pid=$!
-said "step 5," 200; check $? 0 "a guest computes"
+said /tmp/con "step 5," 200; check $? 0 "a guest computes"
 receive
 
 # --- before COMMIT: the guest runs on here

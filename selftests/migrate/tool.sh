@@ -3,42 +3,8 @@
 #
 # The tool's moves on one host, over its loopback: suspend and resume, migrate and receive, refusals,
 # cancelling, time-outs. Two directories for running VMs stand for two hosts. Run with --guest SERIES.
-n=0
-bad=
-check() { # check STATUS WANTED TEXT
-	n=$((n + 1))
-	if [ "$1" = "$2" ]; then
-		echo "ok $n - $3"
-	else
-		echo "not ok $n - $3"
-		echo "# got '$1', wanted '$2'"
-		cut -c1-300 /tmp/err /tmp/out 2>/dev/null | tail -n 20 | sed 's/^/# /'
-		bad=1
-	fi
-}
-says() { # says WORDS TEXT: stderr of the last command
-	grep -q -- "$1" /tmp/err
-	check $? 0 "$2"
-}
-run() { ferry "$@" >/tmp/out 2>/tmp/err </dev/null; status=$?; }
-here() { export FERRY_RUN_DIR=/run/ferry-a FERRY_STATE_DIR=/tmp/state-a; }
-there() { export FERRY_RUN_DIR=/run/ferry-b FERRY_STATE_DIR=/tmp/state-b; }
+. /tests/migrate/hosts.sh
 
-dir=$(echo /guest/[56].*)
-append="console=ttyS0 panic=-1 quiet cryptomgr.notests random.trust_cpu=on"
-append="$append initcall_blacklist=load_system_certificate_list,blacklist_init"
-
-# Wait until the console of a VM says something: FILE WORDS SECONDS
-said() {
-	i=$(($3 * 5))
-	while [ $i -gt 0 ]; do
-		grep -q -- "$2" $1 2>/dev/null && return 0
-		sleep 0.2
-		i=$((i - 1))
-	done
-	tail -n 5 $1 | sed 's/^/# console: /'
-	return 1
-}
 start() { # start NAME WORDS
 	rm -f /tmp/con
 	ferry run --name $1 --kernel $dir/bzImage --initrd /guest/initrd --memory 128M \
