@@ -9,9 +9,11 @@ import pty
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 
+import cables
 import image
 from host import EMULATORS, Host
 from kernels import LabError
@@ -33,16 +35,22 @@ romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/vgabios/vgabios.stdvga.bin
 cpu: model={cpu}, count={smp}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest={mem}, host={mem}
-pci: enabled=1, chipset=i440fx
+pci: enabled=1, chipset=i440fx{slots}
 ata0-master: type=cdrom, path={iso}, status=inserted
 boot: cdrom
-clock: sync=none, time0=946684800
+clock: sync={sync}, time0={time}
 com1: enabled=1, mode=file, dev={log}
-log: {dir}/{name}.bochs
+{more}log: {dir}/{name}.bochs
 panic: action=fatal
 error: action=report
 info: action=ignore
 debug: action=ignore
+"""
+
+# Two hosts share real time: else timers run off while the other host thinks.
+NETWORK = """\
+com2: enabled=1, mode=socket-client, dev=127.0.0.1:{serial}
+e1000: card=0, enabled=1, mac=52:54:00:00:00:0{number}, ethmod=socket, ethdev={frames}
 """
 
 ISOLINUX = """\
@@ -58,14 +66,15 @@ LABEL lab
 
 class Bochs(Host):
     emulator = "bochs"
+    network = ()
 
     def __init__(self, kernel, options, directory, name="a", pair=None):
         if options.cpu == "max":
             options.cpu = "ryzen"
         if options.cpu not in MODELS:
             raise LabError("Bochs has no CPU %s here; it has %s" % (options.cpu, ", ".join(MODELS)))
-        for option, what in ((pair, "two hosts"), (options.shell, "a shell"),
-                             (options.disk, "disks"), (options.la57, "five levels")):
+        for option, what in ((options.shell, "a shell"), (options.disk, "disks"),
+                             (options.la57, "five levels")):
             if option:
                 raise LabError("the lab does not offer %s under Bochs" % what)
         super().__init__(kernel, options, directory, name, pair)
@@ -93,15 +102,38 @@ class Bochs(Host):
                             "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",
                             "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", tree],
                            check=True, stderr=subprocess.DEVNULL)
+        network = NETWORK.format(serial=cables.SERIAL, frames=cables.FRAMES,
+                                 number=1 if self.name == "a" else 2)
         with open(self.bochsrc, "w") as f:
             f.write(BOCHSRC.format(cpu=self.options.cpu, smp=self.options.smp, ips=IPS,
                                    mem=self.options.mem, iso=self.iso, log=self.log, dir=self.dir,
-                                   name=self.name))
+                                   name=self.name, slots=", slot1=e1000" if self.pair else "",
+                                   sync="slowdown" if self.pair else "none",
+                                   time="utc" if self.pair else 946684800,
+                                   more=network if self.pair else ""))
         with open(os.path.join(self.dir, "go"), "w") as f:
             f.write("c\n")
 
+    def drivers(self):
+        return [self.kernel.e1000()] if self.pair else []
+
     def command(self):
-        return ["bochs-bin", "-q", "-f", self.bochsrc, "-rc", os.path.join(self.dir, "go")]
+        bochs = ["bochs-bin", "-q", "-f", self.bochsrc, "-rc", os.path.join(self.dir, "go")]
+        if not self.pair:
+            return bochs
+        mine, peer = (os.path.join(self.pair, n + ".net") for n in (self.name, self.peer()))
+        return ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"]) + [
+            sys.executable, cables.__file__, mine, peer, self.control_path, "--"] + bochs
+
+    def link(self, up):
+        down = os.path.join(self.pair, self.name + ".net.down")
+        if not up:
+            open(down, "w").close()
+        elif os.path.exists(down):
+            os.unlink(down)
+
+    def cut(self):
+        self.kill()
 
     def start(self):
         """Bochs has its debugger built in and wants a terminal."""

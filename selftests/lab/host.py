@@ -34,6 +34,7 @@ class Host:
     """What all emulators share. Options are the lab's command-line options."""
 
     emulator = None
+    network = ("virtio_pci", "virtio_net")  # the kernel's modules for the card between two hosts
 
     def __init__(self, kernel, options, directory, name="a", pair=None):
         self.kernel = kernel
@@ -48,22 +49,29 @@ class Host:
         self.initrd = os.path.join(directory, name + ".initrd")
 
     def modprobe(self):
-        wanted = ["virtio_pci", "virtio_net"] if self.pair else []
+        wanted = list(self.network) if self.pair else []
         wanted += ["virtio_pci", "virtio_blk"] if self.options.disk else []
         wanted += self.options.modprobe
         return [m for m in dict.fromkeys(wanted) if self.kernel.needs_loading(m)]
 
+    def drivers(self):
+        """Modules that are not of the packaged kernel: paths here."""
+        return []
+
+    def peer(self):
+        return "b" if self.name == "a" else "a"
+
     def build(self, jobs):
         o = self.options
+        drivers = {"/lib/" + os.path.basename(path): path for path in self.drivers()}
         env = {"LAB_HOST": self.name, "LAB_KERNEL": self.kernel.series,
                "LAB_EMULATOR": self.emulator, "LAB_CPU": o.cpu,
                "LAB_ICOUNT": int(o.icount), "LAB_INSMOD": int(o.module),
                "LAB_MODULE_OPTIONS": o.module_options, "LAB_SHELL": int(o.shell),
-               "LAB_MODPROBE": " ".join(self.modprobe())}
+               "LAB_MODPROBE": " ".join(self.modprobe()), "LAB_DRIVERS": " ".join(drivers)}
         if self.pair:
-            peer = "b" if self.name == "a" else "a"
-            env.update(LAB_ADDRESS=ADDRESSES[self.name], LAB_PEER=ADDRESSES[peer],
-                       LAB_PEER_NAME=peer)
+            env.update(LAB_ADDRESS=ADDRESSES[self.name], LAB_PEER=ADDRESSES[self.peer()],
+                       LAB_PEER_NAME=self.peer())
         for word in o.env:
             key, _, value = word.partition("=")
             env[key] = value
@@ -71,7 +79,8 @@ class Host:
             if newer := image.stale(self.kernel):
                 self.notes.append("ferry.ko is older than %s: make modules-all?" % newer)
         with open(self.initrd, "wb") as f:
-            f.write(image.host_image(self.kernel, env, jobs, o.guest, o.files, o.module))
+            files = o.files + [(here, there) for there, here in drivers.items()]
+            f.write(image.host_image(self.kernel, env, jobs, o.guest, files, o.module))
 
     def cmdline(self):
         o = self.options
@@ -168,10 +177,9 @@ class Qemu(Host):
                         "-serial", "chardev:ctl",
                         "-qmp", "unix:%s.qmp,server=on,wait=off" % self.control_path]
         if self.pair:
-            peer = "b" if self.name == "a" else "a"
             command += ["-netdev", "dgram,id=net,local.type=unix,local.path={0}/{1}.net,"
                         "remote.type=unix,remote.path={0}/{2}.net".format(
-                            self.pair, self.name, peer),
+                            self.pair, self.name, self.peer()),
                         "-device", "virtio-net-pci,netdev=net,romfile=,host_mtu=%d,mac=52:54:00:00:00:0%d"
                         % (o.mtu, 1 if self.name == "a" else 2)]
         for n, disk in enumerate(o.disk):
