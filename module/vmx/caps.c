@@ -238,6 +238,7 @@ static void read_facts(const struct raw_caps *raw)
 	vmx_hw.revision = raw->basic & BASIC_REVISION;
 	vmx_hw.policy_controls = raw->secondary >> 32 & (VMX_SEC_RDTSCP | VMX_SEC_INVPCID);
 	vmx_hw.ept_caps = raw->ept;
+	vmx_hw.unrestricted = vmx_hw.secondary & VMX_SEC_UNRESTRICTED;
 	vmx_hw.ad = raw->ept & VMX_CAP_EPT_AD;
 	vmx_hw.vpid = (vmx_hw.secondary & VMX_SEC_VPID) && (raw->ept & VMX_CAP_INVVPID) &&
 		      (raw->ept & (VMX_CAP_INVVPID_SINGLE | VMX_CAP_INVVPID_ALL));
@@ -296,5 +297,7 @@ int vmx_caps_probe(void)
 	}
 #endif
 	read_facts(&survey.first);
+	if (!vmx_hw.unrestricted)
+		pr_info("this CPU lacks unrestricted guest: real mode and unpaged code are emulated\n");
 	return 0;
 }

@@ -4,7 +4,10 @@
  * entry changes nothing, so the checks of SDM 27.3.1 are made once more here, in the manual's
  * order, on our copy of what the CPU was given. The first that fails is the answer.
  *
- * Called inside the window, after the refusal; no locks.
+ * A CPU without unrestricted guest is asked by the same checks before: what it would refuse is
+ * emulated instead.
+ *
+ * Called with vcpu->lock held; no locks.
  */
 #include <linux/kernel.h>
 #include <asm/msr-index.h>
@@ -46,6 +49,8 @@ static int check_control(const struct ferry_vcpu *vcpu, const struct vmx_vcpu *v
 		return VMX_REFUSAL_CR0;
 	if ((cr0 & X86_CR0_PG) && !(cr0 & X86_CR0_PE))
 		return VMX_REFUSAL_CR0_PG;
+	if (!vmx_hw.unrestricted && (~cr0 & (X86_CR0_PG | X86_CR0_PE)))
+		return VMX_REFUSAL_CR0;
 	*value = cr4;
 	if (cr4 & ~vmx_hw.cr4_fixed1)
 		return VMX_REFUSAL_CR4;
@@ -107,13 +112,26 @@ static int check_v86(const struct vmx_vcpu *vmx, u64 *value)
 static bool wrong_type(int seg, u32 type)
 {
 	switch (seg) {
-	case FERRY_SEG_CS:
-		return type != 0x13 && (type & 0x19) != 0x19;
+	case FERRY_SEG_CS: /* a data segment is what real mode leaves behind */
+		return (type != 0x13 || !vmx_hw.unrestricted) && (type & 0x19) != 0x19;
 	case FERRY_SEG_SS:
 		return type != 0x13 && type != 0x17;
 	default: /* accessed, and readable if it is code */
 		return !(type & 0x11) || !(type & RIGHTS_S) || ((type & 8) && !(type & 2));
 	}
+}
+
+/* Without unrestricted guest, DPL and RPL agree as instructions that load segments see to it. */
+static bool wrong_level(const struct vmx_vcpu *vmx, int seg)
+{
+	const struct vmx_segment *s = &vmx->seg[seg];
+	int rpl = s->selector & 3;
+
+	if (vmx_hw.unrestricted || seg == FERRY_SEG_CS)
+		return false;
+	if (seg == FERRY_SEG_SS)
+		return RIGHTS_DPL(s->rights) != rpl || rpl != (vmx->seg[FERRY_SEG_CS].selector & 3);
+	return (s->rights & 0xc) != 0xc && (int)RIGHTS_DPL(s->rights) < rpl; /* but for conforming code */
 }
 
 static int check_segment(const struct ferry_vcpu *vcpu, const struct vmx_vcpu *vmx, int seg)
@@ -137,7 +155,7 @@ static int check_segment(const struct ferry_vcpu *vcpu, const struct vmx_vcpu *v
 	if (seg == FERRY_SEG_FS || seg == FERRY_SEG_GS ? !canonical(s->base, vcpu) :
 							 s->base >> 32)
 		return VMX_REFUSAL_SEG_BASE;
-	return FINE;
+	return wrong_level(vmx, seg) ? VMX_REFUSAL_SEG_DPL : FINE;
 }
 
 static int check_segments(const struct ferry_vcpu *vcpu, const struct vmx_vcpu *vmx, u64 *value)
@@ -253,4 +271,24 @@ u64 vmx_explain_refusal(struct ferry_vcpu *vcpu, u64 *value)
 		}
 	}
 	return VMX_REFUSED_BASE + VMX_REFUSAL_UNEXPLAINED;
+}
+
+/**
+ * vmx_can_enter() - will the CPU take the guest's mode and segments?
+ * @vcpu: the vCPU
+ *
+ * Real mode, protected mode without paging, and segments that are still those of the mode before
+ * need unrestricted guest (SDM 27.3.1.2). With it everything is taken.
+ */
+bool vmx_can_enter(struct ferry_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u64 value;
+
+	if (likely(vmx_hw.unrestricted))
+		return true;
+	if ((vcpu->cr0 & (X86_CR0_PE | X86_CR0_PG)) != (X86_CR0_PE | X86_CR0_PG))
+		return false;
+	vmx_sync_segments(vmx);
+	return check_segments(vcpu, vmx, &value) == FINE && check_tables(vcpu, vmx, &value) == FINE;
 }

@@ -302,6 +302,9 @@ void vmx_update_control(struct ferry_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmx->dirty |= VMX_D_CONTROL;
+	/* The run loop asks vmx_can_enter() when it begins a round. */
+	if (unlikely(!vmx_hw.unrestricted))
+		ferry_request(vcpu, FERRY_REQ_EVENT);
 	if (!vmx_pae_paging(vcpu)) {
 		vmx->pae_cr0 = 0;
 		return;

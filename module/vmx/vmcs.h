@@ -143,7 +143,7 @@ enum vmx_field {
 	X(3, RDTSCP, ASKED, "enable RDTSCP")                                                       \
 	X(5, VPID, MAY, "enable VPID")                                                             \
 	X(6, WBINVD_EXIT, ON, "WBINVD exiting")                                                    \
-	X(7, UNRESTRICTED, ON, "unrestricted guest")                                               \
+	X(7, UNRESTRICTED, MAY, "unrestricted guest")                                              \
 	X(12, INVPCID, ASKED, "enable INVPCID")                                                    \
 	X(15, ENCLS_EXIT, MAY, "ENCLS exiting")                                                    \
 	X(28, ENCLV_EXIT, MAY, "ENCLV exiting")

@@ -128,6 +128,7 @@ const struct ferry_backend vmx_backend = {
 	.vcpu_reset = vmx_reset_state,
 	.load = vmx_load,
 	.put = vmx_put,
+	.can_enter = vmx_can_enter,
 	.enter = vmx_enter,
 	.leave = vmx_leave,
 	.decode = vmx_decode,

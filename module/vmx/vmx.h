@@ -6,7 +6,7 @@
  *  window.c  VMX operation, host state, load, put  entry.S   the world switch
  *  run.c     one run: before, after                decode.c  exit reasons to neutral exits
  *  event.c   injection, windows, recovery          state.c   segments, MSRs, control, debug
- *  sync.c    between our copy and the VMCS         explain.c why the CPU refused an entry
+ *  sync.c    between our copy and the VMCS         explain.c what the CPU refuses to enter
  *
  * Who holds guest state. A VMCS can be read only by a CPU in VMX operation, and this CPU is in it
  * only for a window: from the first entry of a round in the run loop until interrupts are enabled
@@ -37,6 +37,7 @@
  * @cr0_fixed0: bits that must be set; @cr0_fixed1: bits that may be; likewise CR4
  * @timer: preemption-timer ticks until a guest is looked after
  * @phys_bits: physical address width
+ * @unrestricted: guests may run without paging and in real mode
  * @efer_list: no EFER controls: the MSR lists switch it
  * @host_mce: CR4.MCE as the host has it
  * @flush_l1d: L1TF: the L1 data cache is flushed before a window's first entry
@@ -55,6 +56,7 @@ struct vmx_hardware {
 	u64 host_efer;
 	u64 host_mce;
 	bool ad;
+	bool unrestricted;
 	bool vpid;
 	bool tpr_shadow;
 	bool efer_list;
@@ -275,6 +277,7 @@ const char *vmx_exit_name(u64 code);
 
 /* explain.c */
 u64 vmx_explain_refusal(struct ferry_vcpu *vcpu, u64 *value);
+bool vmx_can_enter(struct ferry_vcpu *vcpu);
 
 /* event.c */
 bool vmx_can_inject(struct ferry_vcpu *vcpu, u8 type);

@@ -66,7 +66,7 @@ class Host:
         drivers = {"/lib/" + os.path.basename(path): path for path in self.drivers()}
         env = {"LAB_HOST": self.name, "LAB_KERNEL": self.kernel.series,
                "LAB_EMULATOR": self.emulator, "LAB_CPU": o.cpu,
-               "LAB_ICOUNT": int(o.icount), "LAB_INSMOD": int(o.module),
+               "LAB_ICOUNT": int(o.icount), "LAB_INSMOD": int(o.module and o.insmod),
                "LAB_MODULE_OPTIONS": o.module_options, "LAB_SHELL": int(o.shell),
                "LAB_MODPROBE": " ".join(self.modprobe()), "LAB_DRIVERS": " ".join(drivers)}
         if self.pair:
