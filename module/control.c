@@ -10,6 +10,7 @@
 #include "ferry.h"
 #include "lib/cpu/policy.h"
 
+#define SEG_TSS32 8 /* a type of TR: of 32 bits, or 64 */
 #define CR0_FIXED_1 X86_CR0_ET
 #define CR0_KNOWN                                                                                  \
 	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE |             \
@@ -119,7 +120,8 @@ int ferry_set_cr4(struct ferry_vcpu *vcpu, u64 val)
 int ferry_set_cr0(struct ferry_vcpu *vcpu, u64 val)
 {
 	u64 old = vcpu->cr0, efer = vcpu->efer;
-	struct ferry_segment cs;
+	struct ferry_segment cs, tr;
+	bool activated;
 
 	if (val >> 32)
 		return -EINVAL;
@@ -129,9 +131,12 @@ int ferry_set_cr0(struct ferry_vcpu *vcpu, u64 val)
 	if ((val & X86_CR0_NW) && !(val & X86_CR0_CD))
 		return -EINVAL;
 	if ((val & ~old & X86_CR0_PG) && (efer & EFER_LME)) {
-		/* Activating long mode (SDM 9.8.5, APM 14.6.1). */
-		ferry_backend->get_segment(vcpu, FERRY_SEG_CS, &cs);
+		/* Activating long mode (SDM volume 2, MOV to CR0; APM 14.6.1). */
+		ferry_get_segment(vcpu, FERRY_SEG_CS, &cs);
+		ferry_get_segment(vcpu, FERRY_SEG_TR, &tr);
 		if (!(vcpu->cr4 & X86_CR4_PAE) || (cs.attrib & FERRY_SEG_L))
+			return -EINVAL;
+		if (vcpu->vm->guest_vendor == FERRY_VENDOR_INTEL && !(tr.attrib & SEG_TSS32))
 			return -EINVAL;
 		efer |= EFER_LMA;
 	}
@@ -143,7 +148,13 @@ int ferry_set_cr0(struct ferry_vcpu *vcpu, u64 val)
 		efer &= ~EFER_LMA;
 	}
 	vcpu->cr0 = val;
+	activated = efer & ~vcpu->efer & EFER_LMA;
 	vcpu->efer = efer;
+	if (activated) {
+		/* An AMD CPU goes on with a 16-bit TSS, which VMX does not allow in long mode. */
+		ferry_get_segment(vcpu, FERRY_SEG_TR, &tr);
+		ferry_set_segment(vcpu, FERRY_SEG_TR, &tr);
+	}
 	vcpu->seen_efer |= efer;
 	ferry_backend->update_control(vcpu);
 	if ((val ^ old) & (X86_CR0_PG | X86_CR0_WP | X86_CR0_PE))

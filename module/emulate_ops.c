@@ -314,12 +314,12 @@ static int cb_get_segment(struct insn_cpu *cpu, unsigned int nr)
 {
 	struct ferry_segment seg;
 
-	ferry_backend->get_segment(of_cpu(cpu)->vcpu, nr, &seg);
+	ferry_get_segment(of_cpu(cpu)->vcpu, nr, &seg);
 	cpu->seg[nr] = (struct insn_segment){
 		.base = seg.base,
 		.limit = seg.limit,
 		.selector = seg.selector,
-		.attr = seg.attrib & FERRY_SEG_UNUSABLE ? 0 : seg.attrib,
+		.attr = seg.attrib & ~FERRY_SEG_UNUSABLE,
 	};
 	return INSN_DONE;
 }
@@ -331,10 +331,10 @@ static void cb_set_segment(struct insn_cpu *cpu, unsigned int nr)
 		.base = seg->base,
 		.limit = seg->limit,
 		.selector = seg->selector,
-		.attrib = seg->attr & INSN_SEG_P ? seg->attr : seg->attr | FERRY_SEG_UNUSABLE,
+		.attrib = seg->attr,
 	};
 
-	ferry_backend->set_segment(of_cpu(cpu)->vcpu, nr, &out);
+	ferry_set_segment(of_cpu(cpu)->vcpu, nr, &out);
 }
 
 static int cb_get_table(struct insn_cpu *cpu, enum insn_table which, u64 *base, u16 *limit)

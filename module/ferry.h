@@ -164,6 +164,7 @@ struct ferry_vcpu {
 	struct ferry_run *run;
 	int running; /* a thread is in FERRY_RUN */
 	bool busy; /* ... and may touch guest state; false while it waits out a hold */
+	bool unsettled; /* state was set: segments are to be fitted to it before the vCPU runs */
 	u32 mp_state; /* FERRY_MP_* */
 	atomic_t nmi_pending; /* 0..2 */
 	int sipi_vector; /* latched SIPI, -1 none */
@@ -311,6 +312,7 @@ const struct ferry_policy_msr *ferry_policy_msrs(struct ferry_vm *vm, u32 *nr);
 int ferry_msr_read(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool host);
 int ferry_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value, bool host);
 bool ferry_valid_pat(u64 pat); /* every type exists */
+unsigned int ferry_va_bits(struct ferry_vm *vm); /* of canonical addresses, by the policy */
 void ferry_msr_reset(struct ferry_vcpu *vcpu);
 int ferry_msr_save(struct ferry_vcpu *vcpu, struct ferry_state_msrs *out, u32 capacity);
 int ferry_msr_load(struct ferry_vcpu *vcpu, const struct ferry_state_msrs *in);
@@ -322,6 +324,10 @@ int ferry_state_set(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, con
 long ferry_state_ioctl(struct ferry_vm *vm, struct ferry_vcpu *vcpu, struct ferry_state *args,
 		       bool set);
 #define FERRY_STATE_MAX_BYTES 8192 /* no group is larger */
+/* What may be called of segments outside the backends: see lib/state/settle.h. */
+void ferry_get_segment(struct ferry_vcpu *vcpu, unsigned int nr, struct ferry_segment *seg);
+void ferry_set_segment(struct ferry_vcpu *vcpu, unsigned int nr, const struct ferry_segment *seg);
+void ferry_settle_segments(struct ferry_vcpu *vcpu);
 
 /* ----- fpu.c: begin/end bracket the run section; load/put swap XCR0 with irqs off */
 int ferry_fpu_init(struct ferry_vcpu *vcpu);

@@ -376,9 +376,14 @@ static u64 *field(struct ferry_vcpu *vcpu, const struct msr_row *row, u32 index)
 	return (u64 *)((char *)vcpu + row->offset) + (index - row->first);
 }
 
+unsigned int ferry_va_bits(struct ferry_vm *vm)
+{
+	return ferry_cpuid_has(vm, 7, 0, CPU_ECX, 16) ? 57 : 48;
+}
+
 static bool canonical(struct ferry_vcpu *vcpu, u64 value)
 {
-	int shift = ferry_cpuid_has(vcpu->vm, 7, 0, CPU_ECX, 16) ? 64 - 57 : 64 - 48;
+	int shift = 64 - ferry_va_bits(vcpu->vm);
 
 	return (u64)((s64)(value << shift) >> shift) == value;
 }

@@ -10,6 +10,7 @@
 
 #include "control.h"
 #include "ferry.h"
+#include "lib/state/settle.h"
 
 #define RFLAGS_KNOWN 0x003f7fd7ULL
 #define RFLAGS_FIXED_1 2ULL
@@ -35,6 +36,7 @@ static int set_general(struct ferry_vcpu *vcpu, const void *buf)
 	memcpy(vcpu->regs, g->gpr, sizeof(g->gpr));
 	vcpu->rip = g->rip;
 	vcpu->rflags = g->rflags | RFLAGS_FIXED_1;
+	vcpu->unsettled = true;
 	return 0;
 }
 
@@ -62,47 +64,75 @@ static int set_debug(struct ferry_vcpu *vcpu, const void *buf)
 
 /* -------------------------------------------------------------------- segments */
 
+static struct x86_mode mode_of(struct ferry_vcpu *vcpu, int cpl)
+{
+	return (struct x86_mode){
+		.cr0 = vcpu->cr0,
+		.efer = vcpu->efer,
+		.rflags = vcpu->rflags,
+		.cpl = cpl,
+	};
+}
+
+void ferry_get_segment(struct ferry_vcpu *vcpu, unsigned int nr, struct ferry_segment *seg)
+{
+	bool privileged = nr == FERRY_SEG_CS || nr == FERRY_SEG_SS;
+	struct x86_mode mode = mode_of(vcpu, privileged ? ferry_backend->cpl(vcpu) : 0);
+
+	ferry_backend->get_segment(vcpu, nr, seg);
+	x86_segment_settle(nr, seg, &mode);
+}
+
+void ferry_set_segment(struct ferry_vcpu *vcpu, unsigned int nr, const struct ferry_segment *seg)
+{
+	struct ferry_segment settled = *seg;
+
+	x86_segment_settle(nr, &settled, NULL);
+	ferry_backend->set_segment(vcpu, nr, &settled);
+}
+
+/**
+ * ferry_settle_segments() - make what state groups have brought fit together
+ * @vcpu: the vCPU, about to run; its lock is held
+ *
+ * Segments, control and general registers are set one after the other, in any order: only now is it
+ * known which mode the segments are for.
+ */
+void ferry_settle_segments(struct ferry_vcpu *vcpu)
+{
+	struct ferry_segment seg;
+	unsigned int i;
+
+	vcpu->unsettled = false;
+	for (i = 0; i < FERRY_NR_SEGS; i++) {
+		ferry_get_segment(vcpu, i, &seg);
+		ferry_backend->set_segment(vcpu, i, &seg);
+	}
+}
+
 static int get_segments(struct ferry_vcpu *vcpu, void *buf)
 {
 	struct ferry_state_segments *s = buf;
-	int i;
+	unsigned int i;
 
 	memset(s, 0, sizeof(*s));
 	for (i = 0; i < FERRY_NR_SEGS; i++)
-		ferry_backend->get_segment(vcpu, i, &s->seg[i]);
+		ferry_get_segment(vcpu, i, &s->seg[i]);
 	ferry_backend->get_tables(vcpu, s);
 	return sizeof(*s);
-}
-
-static int check_segment(int nr, const struct ferry_segment *s)
-{
-	if (s->attrib & ~(0x0fff | FERRY_SEG_UNUSABLE))
-		return -EINVAL;
-	if (s->attrib & FERRY_SEG_UNUSABLE)
-		return nr == FERRY_SEG_CS || nr == FERRY_SEG_TR ? -EINVAL : 0;
-	if (nr == FERRY_SEG_CS && (s->attrib & FERRY_SEG_L) && (s->attrib & FERRY_SEG_DB))
-		return -EINVAL;
-	/* The limit must be one a descriptor can express (SDM 26.3.1.2). */
-	if ((s->limit & 0xfff) != 0xfff && (s->attrib & FERRY_SEG_G))
-		return -EINVAL;
-	if ((s->limit >> 20) && !(s->attrib & FERRY_SEG_G))
-		return -EINVAL;
-	return 0;
 }
 
 static int set_segments(struct ferry_vcpu *vcpu, const void *buf)
 {
 	const struct ferry_state_segments *s = buf;
-	int i;
+	unsigned int i;
 
-	if (s->gdt_limit > 0xffff || s->idt_limit > 0xffff)
+	if (x86_segments_check(s, ferry_va_bits(vcpu->vm)))
 		return -EINVAL;
 	for (i = 0; i < FERRY_NR_SEGS; i++)
-		if (check_segment(i, &s->seg[i]))
-			return -EINVAL;
-	for (i = 0; i < FERRY_NR_SEGS; i++)
-		ferry_backend->set_segment(vcpu, i, &s->seg[i]);
+		ferry_set_segment(vcpu, i, &s->seg[i]);
 	ferry_backend->set_tables(vcpu, s);
+	vcpu->unsettled = true;
 	return 0;
 }
 
@@ -129,9 +159,11 @@ static int set_control(struct ferry_vcpu *vcpu, const void *buf)
 	const struct ferry_state_control *c = buf;
 	int ret = ferry_check_control(vcpu, c);
 
-	if (!ret)
-		ferry_load_control(vcpu, c);
-	return ret;
+	if (ret)
+		return ret;
+	ferry_load_control(vcpu, c);
+	vcpu->unsettled = true;
+	return 0;
 }
 
 /* ---------------------------------------------------------------- events and MP */

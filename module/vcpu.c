@@ -457,10 +457,10 @@ static void start_at_sipi(struct ferry_vcpu *vcpu, u8 vector)
 {
 	struct ferry_segment cs;
 
-	ferry_backend->get_segment(vcpu, FERRY_SEG_CS, &cs);
+	ferry_get_segment(vcpu, FERRY_SEG_CS, &cs);
 	cs.selector = vector << 8;
 	cs.base = vector << 12;
-	ferry_backend->set_segment(vcpu, FERRY_SEG_CS, &cs);
+	ferry_set_segment(vcpu, FERRY_SEG_CS, &cs);
 	vcpu->rip = 0;
 	WRITE_ONCE(vcpu->mp_state, FERRY_MP_RUNNABLE);
 }
@@ -587,6 +587,8 @@ static long vcpu_run(struct ferry_vcpu *vcpu)
 	}
 	vcpu->run->exit_reason = FERRY_EXIT_NONE;
 	begin_busy(vcpu);
+	if (unlikely(vcpu->unsettled))
+		ferry_settle_segments(vcpu);
 	ret = run_loop(vcpu);
 	end_busy(vcpu);
 	if (ret == -EINTR)

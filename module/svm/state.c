@@ -188,42 +188,15 @@ static struct svm_segment *segment(struct svm_vcpu *svm, int seg)
 	}
 }
 
-/*
- * AMD CPUs do not keep every attribute bit exactly as the descriptor had it, and VT-x checks them
- * all at entry (SDM 26.3.1.2): what a segment that is in use must have is put in here, so that the
- * neutral form can be loaded on either vendor.
- */
+/* As the VMCB has it; the core knows what an AMD CPU leaves out (lib/state/settle.h). */
 void svm_get_segment(struct ferry_vcpu *vcpu, int seg, struct ferry_segment *out)
 {
 	const struct svm_segment *in = segment(to_svm(vcpu), seg);
-	u16 attrib = in->attrib & 0xfff;
 
 	out->base = in->base;
 	out->limit = in->limit;
 	out->selector = in->selector;
-	if (in->limit >> 20)
-		attrib |= FERRY_SEG_G;
-	else if ((in->limit & 0xfff) != 0xfff)
-		attrib &= ~FERRY_SEG_G;
-	switch (seg) {
-	case FERRY_SEG_TR:
-		attrib |= 2; /* a task register is busy */
-		break;
-	case FERRY_SEG_LDTR:
-		break;
-	default:
-		if (attrib & FERRY_SEG_P)
-			attrib |= 1; /* loaded, so accessed */
-		break;
-	}
-	if (seg == FERRY_SEG_SS) {
-		/* After SYSRET the CPL is 3 whatever the descriptor said. */
-		attrib &= ~FERRY_SEG_DPL;
-		attrib |= to_svm(vcpu)->vmcb->save.cpl << 5;
-	}
-	if (!(attrib & FERRY_SEG_P))
-		attrib |= FERRY_SEG_UNUSABLE;
-	out->attrib = attrib;
+	out->attrib = in->attrib & 0xfff;
 }
 
 void svm_set_segment(struct ferry_vcpu *vcpu, int seg, const struct ferry_segment *in)

@@ -106,16 +106,10 @@ void vmx_get_segment(struct ferry_vcpu *vcpu, int seg, struct ferry_segment *out
 	out->limit = in->limit;
 	out->selector = in->selector;
 	out->attrib = to_attrib(in->rights);
-	/* Of an unusable segment only SS's DPL means something: it is the CPL (SDM 28.3.2). */
 	if (in->rights & VMX_RIGHTS_UNUSABLE)
-		out->attrib = FERRY_SEG_UNUSABLE |
-			      (seg == FERRY_SEG_SS ? out->attrib & FERRY_SEG_DPL : 0);
+		out->attrib |= FERRY_SEG_UNUSABLE;
 }
 
-/*
- * What is not present cannot be in use. What is in use has been accessed, and a task register is
- * busy, whether or not the CPU it comes from kept the bit; the entry checks it (SDM 27.3.1.2).
- */
 void vmx_set_segment(struct ferry_vcpu *vcpu, int seg, const struct ferry_segment *in)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -126,15 +120,8 @@ void vmx_set_segment(struct ferry_vcpu *vcpu, int seg, const struct ferry_segmen
 	out->limit = in->limit;
 	out->selector = in->selector;
 	out->rights = to_rights(in->attrib);
-	if ((in->attrib & FERRY_SEG_UNUSABLE) || !(in->attrib & FERRY_SEG_P)) {
-		out->rights = VMX_RIGHTS_UNUSABLE | (in->attrib & FERRY_SEG_DPL);
-		if (seg != FERRY_SEG_FS && seg != FERRY_SEG_GS)
-			out->base = (u32)in->base;
-	} else if (seg == FERRY_SEG_TR) {
-		out->rights |= 2;
-	} else if (seg != FERRY_SEG_LDTR) {
-		out->rights |= 1;
-	}
+	if (in->attrib & FERRY_SEG_UNUSABLE)
+		out->rights |= VMX_RIGHTS_UNUSABLE;
 	vmx->dirty |= VMX_D_SEGMENTS;
 }
 
