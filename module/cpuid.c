@@ -397,8 +397,10 @@ int ferry_cpuid_set_policy(struct ferry_vm *vm, struct ferry_policy *args)
 	    copy_from_user(buf->msrs, u64_to_user_ptr(args->msrs),
 			   args->nr_msrs * sizeof(buf->msrs[0])))
 		goto out;
+	mutex_lock(&vm->lock);
 	ret = ferry_cpuid_install(vm, buf->entries, args->nr_cpuid, buf->msrs, args->nr_msrs,
 				  buf->findings, cap, &found);
+	mutex_unlock(&vm->lock);
 	args->nr_findings = found;
 	if (copy_to_user(u64_to_user_ptr(args->findings), buf->findings,
 			 min(cap, found) * sizeof(buf->findings[0])))
@@ -410,23 +412,31 @@ out:
 
 int ferry_cpuid_get_policy(struct ferry_vm *vm, struct ferry_policy *args)
 {
-	u32 nr, nr_msrs, cap = args->nr_cpuid, cap_msrs = args->nr_msrs;
-	const struct ferry_cpuid_entry *entries;
-	const struct ferry_policy_msr *msrs;
+	u32 cap = args->nr_cpuid, cap_msrs = args->nr_msrs;
+	struct policy_args *buf;
+	int ret = -ENODATA;
 
 	if (args->reserved)
 		return -EINVAL;
-	if (!vm->cpuid)
-		return -ENODATA;
-	entries = ferry_cpuid_entries(vm, &nr);
-	msrs = ferry_policy_msrs(vm, &nr_msrs);
-	args->nr_cpuid = nr;
-	args->nr_msrs = nr_msrs;
-	args->nr_findings = 0;
-	if (cap < nr || cap_msrs < nr_msrs)
-		return -ENOSPC;
-	if (copy_to_user(u64_to_user_ptr(args->cpuid), entries, nr * sizeof(*entries)) ||
-	    copy_to_user(u64_to_user_ptr(args->msrs), msrs, nr_msrs * sizeof(*msrs)))
-		return -EFAULT;
-	return 0;
+	buf = kvmalloc(sizeof(*buf), GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	mutex_lock(&vm->lock);
+	if (vm->cpuid) {
+		const void *entries = ferry_cpuid_entries(vm, &args->nr_cpuid);
+		const void *msrs = ferry_policy_msrs(vm, &args->nr_msrs);
+
+		memcpy(buf->entries, entries, args->nr_cpuid * sizeof(buf->entries[0]));
+		memcpy(buf->msrs, msrs, args->nr_msrs * sizeof(buf->msrs[0]));
+		args->nr_findings = 0;
+		ret = cap < args->nr_cpuid || cap_msrs < args->nr_msrs ? -ENOSPC : 0;
+	}
+	mutex_unlock(&vm->lock);
+	if (!ret && (copy_to_user(u64_to_user_ptr(args->cpuid), buf->entries,
+				  args->nr_cpuid * sizeof(buf->entries[0])) ||
+		     copy_to_user(u64_to_user_ptr(args->msrs), buf->msrs,
+				  args->nr_msrs * sizeof(buf->msrs[0]))))
+		ret = -EFAULT;
+	kvfree(buf);
+	return ret;
 }

@@ -411,89 +411,85 @@ out:
 
 /* -------------------------------------------------------------------------- ioctl */
 
-/* The report did not reach userspace: the pages are as dirty as before. */
-static void put_back(struct ferry_vm *vm, u32 region, const unsigned long *bitmap, u64 npages)
+/*
+ * The report did not reach userspace: the pages are as dirty as before. By now it may be another log,
+ * of other regions; that began with everything dirty, and a bit too many does no harm.
+ */
+static void put_back(struct ferry_vm *vm, u32 region, const unsigned long *bitmap, unsigned long words)
 {
-	unsigned long i, words = BITS_TO_LONGS(npages);
-	atomic_long_t *dirty;
+	struct log_region *l;
+	unsigned long i;
 
 	mutex_lock(ferry_npt_lock(vm));
-	dirty = vm->dirty ? (atomic_long_t *)vm->dirty->region[region].dirty : NULL;
-	for (i = 0; dirty && i < words; i++) {
+	l = vm->dirty ? &vm->dirty->region[region] : NULL;
+	for (i = 0; l && i < min(words, l->words); i++) {
 		if (bitmap[i])
-			atomic_long_or(bitmap[i], &dirty[i]);
+			atomic_long_or(bitmap[i], (atomic_long_t *)&l->dirty[i]);
 		rest(i);
 	}
 	mutex_unlock(ferry_npt_lock(vm));
 }
 
-static int ioctl_harvest(struct ferry_vm *vm, struct ferry_dirty *args)
+/* With vm->lock: the log is no migration's, and neither it nor the regions change. */
+static int harvest_locked(struct ferry_vm *vm, struct ferry_dirty *args, unsigned long **bitmap,
+			  unsigned long *words)
 {
-	struct ferry_region *r;
-	unsigned long *bitmap;
-	size_t bytes;
+	struct ferry_region *r = region_of(vm->mem, args->region);
 	s64 nr;
-	int ret = 0;
 
-	r = region_of(vm->mem, args->region);
 	if (!r)
 		return -ENOENT;
-	bytes = BITS_TO_LONGS(r->npages) * sizeof(long);
-	if (args->bitmap_bytes < bytes)
+	*words = BITS_TO_LONGS(r->npages);
+	if (args->bitmap_bytes < *words * sizeof(long))
 		return -EINVAL;
-	bitmap = kvzalloc(bytes, GFP_LOG);
-	if (!bitmap)
+	*bitmap = kvcalloc(*words, sizeof(long), GFP_LOG);
+	if (!*bitmap)
 		return -ENOMEM;
-	nr = ferry_dirty_harvest(vm, args->region, bitmap, false);
-	if (nr < 0) {
-		ret = nr;
-	} else if (copy_to_user(u64_to_user_ptr(args->bitmap), bitmap, bytes)) {
-		put_back(vm, args->region, bitmap, r->npages);
-		ret = -EFAULT;
-	}
+	nr = ferry_dirty_harvest(vm, args->region, *bitmap, false);
 	args->nr_dirty = nr;
-	kvfree(bitmap);
-	return ret;
+	return min_t(s64, nr, 0);
 }
 
-static bool log_of_migration(struct ferry_vm *vm)
+/* A migration's log is nobody else's to fetch or stop, nor may another come before it. */
+static bool busy_migrating(struct ferry_vm *vm, u32 op)
 {
-	struct ferry_dirty_log *log;
-	bool busy;
-
-	rcu_read_lock();
-	log = smp_load_acquire(&vm->dirty);
-	busy = log && log->migration;
-	rcu_read_unlock();
-	return busy;
+	return (vm->dirty && vm->dirty->migration) ||
+	       (op == FERRY_DIRTY_START && ferry_migrate_sending(vm));
 }
 
 /**
  * ferry_dirty_ioctl() - FERRY_DIRTY
- * @vm: the VM; vm->lock held
+ * @vm: the VM
  * @args: checked for size and known flags
  *
  * Return: 0 or -errno as struct ferry_dirty says.
  */
 int ferry_dirty_ioctl(struct ferry_vm *vm, struct ferry_dirty *args)
 {
+	unsigned long *bitmap = NULL, words;
+	int ret = -EINVAL;
+
 	if (args->op != FERRY_DIRTY_START && args->flags)
 		return -EINVAL;
-	if (log_of_migration(vm))
-		return -EBUSY;
-	switch (args->op) {
-	case FERRY_DIRTY_START:
-		return ferry_dirty_start(vm, args->flags, false);
-	case FERRY_DIRTY_HARVEST:
-		return ioctl_harvest(vm, args);
-	case FERRY_DIRTY_STOP:
-		if (!vm->dirty)
-			return -ENOENT;
+	mutex_lock(&vm->lock);
+	if (busy_migrating(vm, args->op)) {
+		ret = -EBUSY;
+	} else if (args->op == FERRY_DIRTY_START) {
+		ret = ferry_dirty_start(vm, args->flags, false);
+	} else if (args->op == FERRY_DIRTY_HARVEST) {
+		ret = harvest_locked(vm, args, &bitmap, &words);
+	} else if (args->op == FERRY_DIRTY_STOP) {
+		ret = vm->dirty ? 0 : -ENOENT;
 		ferry_dirty_stop(vm);
-		return 0;
-	default:
-		return -EINVAL;
 	}
+	mutex_unlock(&vm->lock);
+	if (!ret && bitmap &&
+	    copy_to_user(u64_to_user_ptr(args->bitmap), bitmap, words * sizeof(long))) {
+		put_back(vm, args->region, bitmap, words);
+		ret = -EFAULT;
+	}
+	kvfree(bitmap);
+	return ret;
 }
 
 void ferry_dirty_stats(struct ferry_vm *vm, struct ferry_stats *stats)

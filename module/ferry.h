@@ -383,7 +383,7 @@ bool ferry_npt_needs_flush(struct ferry_vcpu *vcpu, int cpu);
 void ferry_npt_stats(struct ferry_vm *vm, struct ferry_stats *stats);
 
 /* ----- dirty.c */
-int ferry_dirty_ioctl(struct ferry_vm *vm, struct ferry_dirty *args); /* vm->lock held */
+int ferry_dirty_ioctl(struct ferry_vm *vm, struct ferry_dirty *args);
 int ferry_dirty_start(struct ferry_vm *vm, u32 flags, bool migration);
 /* Fetch and clear: ORs into bitmap (1 bit per page of the region); returns bits set or -errno. */
 s64 ferry_dirty_harvest(struct ferry_vm *vm, u32 region, unsigned long *bitmap, bool final);

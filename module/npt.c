@@ -14,6 +14,8 @@
  * no vCPU will use anything that any CPU had read from the tables before the call.
  */
 #include <linux/io.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
 
@@ -33,6 +35,7 @@ struct ferry_npt_vcpu {
 
 struct ferry_npt {
 	struct npt_tree tree;
+	struct mem_cgroup *memcg; /* the creator's, held by vm->mem */
 	struct mutex lock;
 	atomic64_t generation;
 	u64 flushed; /* generation that the last complete flush made; under lock */
@@ -56,10 +59,13 @@ struct walk {
 	u64 last_clear; /* generation at which D was last cleared */
 };
 
+/* Charged to the VM's creator, as what it maps is. */
 static u64 *alloc_table(struct ferry_npt *npt)
 {
+	struct mem_cgroup *old = set_active_memcg(npt->memcg);
 	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
+	set_active_memcg(old);
 	if (table)
 		atomic_long_inc(&npt->tables);
 	return table;
@@ -117,10 +123,10 @@ static void walk_free(void *ctx, u64 *table)
 	w->allocated--;
 }
 
-#define NPT_OPS                                                                  \
-	{                                                                        \
+#define NPT_OPS                                                                   \
+	{                                                                         \
 		.read = walk_read, .exchange = walk_cmpxchg, .table = walk_table, \
-		.alloc = walk_alloc, .free = walk_free,                          \
+		.alloc = walk_alloc, .free = walk_free,                           \
 	}
 
 static const struct npt_ops npt_ops = NPT_OPS;
@@ -419,6 +425,7 @@ int ferry_npt_init(struct ferry_vm *vm)
 
 	if (!npt)
 		return -ENOMEM;
+	npt->memcg = vm->mem->memcg;
 	npt->tree.format = ferry_backend->npt_format();
 	npt->tree.root = alloc_table(npt);
 	if (!npt->tree.root) {

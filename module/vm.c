@@ -2,7 +2,8 @@
 /*
  * VM objects: creation, their file and its ioctls, stopping and letting go of all vCPUs.
  *
- * vm->lock orders everything that configures a VM. vm->hold is read by vCPUs without a lock: who
+ * vm->lock orders everything that configures a VM; no user memory is touched under it, which may take
+ * for ever. vm->hold is read by vCPUs without a lock: who
  * sets a bit then waits for vcpu->busy to clear (ferry_vm_stop), who clears the last one wakes.
  */
 #include <linux/anon_inodes.h>
@@ -113,24 +114,12 @@ int ferry_vm_settle(struct ferry_vm *vm, unsigned int timeout_ms)
 
 static long vm_set_policy(void *object, void *arg)
 {
-	struct ferry_vm *vm = object;
-	long ret;
-
-	mutex_lock(&vm->lock);
-	ret = vm->nr_vcpus ? -EBUSY : ferry_cpuid_set_policy(vm, arg);
-	mutex_unlock(&vm->lock);
-	return ret;
+	return ferry_cpuid_set_policy(object, arg);
 }
 
 static long vm_get_policy(void *object, void *arg)
 {
-	struct ferry_vm *vm = object;
-	long ret;
-
-	mutex_lock(&vm->lock);
-	ret = ferry_cpuid_get_policy(vm, arg);
-	mutex_unlock(&vm->lock);
-	return ret;
+	return ferry_cpuid_get_policy(object, arg);
 }
 
 static long vm_set_memory(void *object, void *arg)
@@ -146,13 +135,7 @@ static long vm_set_memory(void *object, void *arg)
 
 static long vm_dirty(void *object, void *arg)
 {
-	struct ferry_vm *vm = object;
-	long ret;
-
-	mutex_lock(&vm->lock);
-	ret = ferry_dirty_ioctl(vm, arg);
-	mutex_unlock(&vm->lock);
-	return ret;
+	return ferry_dirty_ioctl(object, arg);
 }
 
 static long vm_irq_line(void *object, void *arg)

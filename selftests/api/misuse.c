@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -385,6 +386,90 @@ static void test_contents(struct tiny *t)
 	close(ev);
 }
 
+/* -------------------------------------------------------- user memory that does not come */
+
+struct stuck {
+	int vm;
+	unsigned long request;
+	void *args;
+	pthread_t thread;
+	int ret;
+};
+
+static void *stuck_thread(void *arg)
+{
+	struct stuck *s = arg;
+
+	s->ret = result(s->vm, s->request, s->args);
+	return NULL;
+}
+
+static bool ends(struct stuck *s, unsigned int ms)
+{
+	for (; ms; ms -= 10) {
+		if (!pthread_tryjoin_np(s->thread, NULL))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* The call waits for its page; everybody else must be able to use the VM meanwhile. */
+static void one_stuck(int faults, int vm, unsigned long request, void *args, uint8_t *page, int want,
+		      const char *what)
+{
+	struct ferry_pause p = { .size = sizeof(p) };
+	struct stuck call = { .vm = vm, .request = request, .args = args };
+	struct stuck pause = { .vm = vm, .request = FERRY_PAUSE, .args = &p };
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)page, PAGE } };
+	bool paused, waits;
+
+	madvise(page, PAGE, MADV_DONTNEED);
+	pthread_create(&call.thread, NULL, stuck_thread, &call);
+	waits = !ends(&call, 200);
+	pthread_create(&pause.thread, NULL, stuck_thread, &pause);
+	paused = ends(&pause, 2000);
+	ok(waits && paused, "while %s waits for user memory the VM can be paused", what);
+	ioctl(faults, UFFDIO_ZEROPAGE, &zero);
+	if (!paused)
+		pthread_join(pause.thread, NULL);
+	if (waits)
+		pthread_join(call.thread, NULL);
+	ok_eq(call.ret, want, "... and then it ends");
+	pause_vm(vm, FERRY_CONTINUE);
+}
+
+static void test_stuck(struct tiny *t, int dev)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int faults = syscall(SYS_userfaultfd, O_CLOEXEC), vm = create_vm(dev, NULL);
+	uint8_t *page = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	static uint8_t msrs[4 * PAGE];
+	struct ferry_policy p = { .size = sizeof(p), .nr_cpuid = 1, .cpuid = (uintptr_t)page };
+	struct ferry_dirty d = { .size = sizeof(d), .op = FERRY_DIRTY_HARVEST, .bitmap_bytes = PAGE,
+				 .bitmap = (uintptr_t)page };
+
+	reg.range.start = (uintptr_t)page;
+	reg.range.len = PAGE;
+	if (faults < 0 || ioctl(faults, UFFDIO_API, &api) || ioctl(faults, UFFDIO_REGISTER, &reg)) {
+		skip("no userfaultfd here", "user memory that does not come holds nobody up");
+		close(vm);
+		return;
+	}
+	one_stuck(faults, vm, FERRY_SET_POLICY, &p, page, 0, "SET_POLICY");
+	p = (struct ferry_policy){ .size = sizeof(p), .nr_cpuid = FERRY_MAX_CPUID,
+				   .nr_msrs = FERRY_MAX_POLICY_MSRS, .cpuid = (uintptr_t)page,
+				   .msrs = (uintptr_t)msrs };
+	one_stuck(faults, t->vm, FERRY_GET_POLICY, &p, page, 0, "GET_POLICY");
+	dirty(t->vm, FERRY_DIRTY_START, 0, NULL, 0);
+	one_stuck(faults, t->vm, FERRY_DIRTY, &d, page, 0, "a harvest");
+	dirty(t->vm, FERRY_DIRTY_STOP, 0, NULL, 0);
+	munmap(page, 8 * PAGE);
+	close(faults);
+	close(vm);
+}
+
 /* ------------------------------------------------------------- threads, life, death */
 
 TINY_SNIPPET(spin, 64, "1: jmp 1b");
@@ -643,6 +728,7 @@ int main(void)
 	test_order(t.dev);
 	test_states(&t);
 	test_contents(&t);
+	test_stuck(&t, t.dev);
 	test_two_threads(&t);
 	test_all_at_once();
 	test_killed();

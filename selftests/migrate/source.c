@@ -350,6 +350,31 @@ static void cancels(struct storm *s)
 	ok_eq(c.err, -ECANCELED, "... and it can still be aborted");
 }
 
+/* While the other side thinks about the offer nothing is copied yet, but the move has begun. */
+static void offered(struct storm *s)
+{
+	struct ferry_dirty log = { .size = sizeof(log), .op = FERRY_DIRTY_START };
+	struct ferry_migrate m = { 0 };
+	static struct fake f;
+	struct cancel c = { .s = s };
+	unsigned int ms;
+
+	c.fd = fake_start(&f, AT_HELLO, SILENCE);
+	start_move(&c.m, c.fd);
+	c.m.timeout_ms = 20000;
+	pthread_create(&c.thread, NULL, send_thread, &c);
+	for (ms = 0; ms < 10000 && phase(s) != FERRY_MIGRATE_ROUNDS; ms += 5)
+		usleep(5000);
+	ok_eq(ioctl(s->vm, FERRY_DIRTY, &log) ? -errno : 0, -EBUSY,
+	      "the dirty log between the offer and its answer");
+	ok_eq(storm_call(s->vm, FERRY_MIGRATE_ABORT, &m), 0, "... ABORT");
+	slow_end(&c, &f);
+	ok_eq(c.err, -ECANCELED, "... ends SEND: %s", c.m.error);
+	ok_eq(ioctl(s->vm, FERRY_DIRTY, &log) ? -errno : 0, 0, "... after it the log is free");
+	log.op = FERRY_DIRTY_STOP;
+	ioctl(s->vm, FERRY_DIRTY, &log);
+}
+
 /* Stopped and continued in the middle, it goes on where it was. */
 static void stopped(void)
 {
@@ -481,6 +506,7 @@ int main(void)
 	fails(&s, AT_END, ABORT, -ENOMEM, "no memory", "ABORT instead of PREPARED");
 	fails(&s, AT_END, WRONG_NONCE, -EPROTO, "not for this migration", "PREPARED of another");
 	fails(&s, AT_COMMIT, ABORT, -ENOMEM, "no memory", "ABORT after COMMIT");
+	offered(&s);
 	cancels(&s);
 	dry_run(&s);
 	in_doubt(&s, HANG_UP, FERRY_RESOLVE_ABORTED, "hang up after COMMIT");
