@@ -343,6 +343,7 @@ int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *ent
 	kvfree(vm->cpuid);
 	vm->cpuid = t;
 	vm->guest_vendor = vendor_class(cpu_policy_vendor(&t->policy));
+	vm->syscall_mode = cpu_policy_settings(&t->policy).syscall;
 	vm->phys_bits = cpu_policy_phys_bits(&t->policy);
 	vm->guest_xcr0 = cpu_xsave_xcr0(&t->policy) | 1;
 	return 0;

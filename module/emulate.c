@@ -61,6 +61,7 @@ static void finish(struct ferry_emulation *em)
 
 	insn_replay_reset(&em->replay);
 	vcpu->count.emulated++;
+	em->executed[em->id]++;
 	if (events & INSN_EV_SHADOW_STI)
 		shadow |= FERRY_EVENTS_SHADOW_STI;
 	if (events & INSN_EV_SHADOW_SS)
@@ -119,7 +120,36 @@ static void report(struct ferry_emulation *em)
 				 "the instruction at 0x%llx is not emulated", vcpu->rip);
 }
 
-enum ferry_next ferry_emulation_step(struct ferry_emulation *em, bool atomic)
+static int execute(struct ferry_emulation *em, ferry_vet_fn *vet)
+{
+	struct insn insn;
+	int ret = insn_fetch_decode(&em->cpu, &insn);
+
+	if (ret == INSN_DONE && vet)
+		ret = vet(em, &insn);
+	if (ret != INSN_DONE)
+		return ret;
+	em->id = insn_can_execute(&insn) ? insn.id : INSN_OP_NONE;
+	return insn_execute(&em->cpu, &insn);
+}
+
+/* What is not emulated is the CPU's to judge if it was the CPU that brought it here. */
+static bool as_the_cpu_said(struct ferry_emulation *em, ferry_vet_fn *vet)
+{
+	if (!vet || em->out_of_memory || em->bad_gpa != U64_MAX)
+		return false;
+	ferry_emulation_refuse(em);
+	return true;
+}
+
+/**
+ * ferry_emulation_step() - one instruction, or one stretch of a REP
+ * @em: the emulator
+ * @atomic: the context may not sleep
+ * @vet: of an instruction that the CPU answered with an exception (vcpu->exit): INSN_DONE to carry
+ *	 it out, or ferry_emulation_refuse(); NULL for all others
+ */
+enum ferry_next ferry_emulation_step(struct ferry_emulation *em, bool atomic, ferry_vet_fn *vet)
 {
 	struct ferry_vcpu *vcpu = em->vcpu;
 	unsigned int tries;
@@ -131,7 +161,9 @@ enum ferry_next ferry_emulation_step(struct ferry_emulation *em, bool atomic)
 	ferry_emulation_load(em);
 	for (tries = 0; tries < MAX_TRIES; tries++) {
 		insn_replay_begin(&em->replay);
-		ret = insn_step(&em->cpu);
+		ret = execute(em, vet);
+		if (ret == INSN_UNIMPLEMENTED && as_the_cpu_said(em, vet))
+			ret = INSN_FAULT;
 		/* Even an unfinished REP has done something. */
 		ferry_emulation_store(em);
 		switch (ret) {
@@ -159,6 +191,18 @@ enum ferry_next ferry_emulation_step(struct ferry_emulation *em, bool atomic)
 	return FERRY_RESUME;
 }
 
+/* The exception that brought us here is the guest's after all. */
+int ferry_emulation_refuse(struct ferry_emulation *em)
+{
+	const struct ferry_exit *exit = &em->vcpu->exit;
+
+	em->cpu.fault.vector = exit->exception.vector;
+	em->cpu.fault.has_error = exit->exception.has_error;
+	em->cpu.fault.error = exit->exception.error;
+	em->cpu.fault.payload = exit->exception.payload;
+	return INSN_FAULT;
+}
+
 /**
  * ferry_emulate() - execute the instruction at RIP in software
  * @vcpu: the vCPU
@@ -180,7 +224,7 @@ enum ferry_next ferry_emulate(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 				 vcpu->injected.vector, vcpu->exit.gpa);
 		return FERRY_TO_USER;
 	}
-	return ferry_emulation_step(vcpu->emulation, stage == FERRY_STAGE_SECTION);
+	return ferry_emulation_step(vcpu->emulation, stage == FERRY_STAGE_SECTION, NULL);
 }
 
 /**
@@ -254,7 +298,7 @@ enum ferry_next ferry_emulate_complete(struct ferry_vcpu *vcpu)
 
 		memcpy(data, port ? vcpu->run->io.data : vcpu->run->mmio.data, sizeof(data));
 		insn_replay_answer(&em->replay, data);
-		next = ferry_emulation_step(em, false);
+		next = ferry_emulation_step(em, false, NULL);
 	}
 	if (next == FERRY_NEXT_STAGE) {
 		ferry_exit_error(vcpu, FERRY_ERROR_EMULATION,

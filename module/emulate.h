@@ -28,6 +28,8 @@ enum busy {
  * @atomic: the current context may not sleep
  * @out_of_memory: guest memory at @bad_gpa could not be allocated
  * @bad_gpa: what stopped the emulation
+ * @id: the current instruction
+ * @executed: instructions carried out, by enum insn_id
  */
 struct ferry_emulation {
 	struct insn_cpu cpu;
@@ -43,7 +45,11 @@ struct ferry_emulation {
 	bool atomic;
 	bool out_of_memory;
 	u64 bad_gpa;
+	u16 id;
+	u64 executed[INSN_OP_EXECUTED_END];
 };
+
+typedef int ferry_vet_fn(struct ferry_emulation *em, const struct insn *insn);
 
 extern const struct insn_ops ferry_insn_ops;
 
@@ -53,7 +59,8 @@ int ferry_gpa_read(struct ferry_emulation *em, u64 gpa, void *data, unsigned int
 /* emulate.c: the vCPU's registers into em->cpu and back; one instruction. */
 void ferry_emulation_load(struct ferry_emulation *em);
 void ferry_emulation_store(struct ferry_emulation *em);
-enum ferry_next ferry_emulation_step(struct ferry_emulation *em, bool atomic);
+enum ferry_next ferry_emulation_step(struct ferry_emulation *em, bool atomic, ferry_vet_fn *vet);
+int ferry_emulation_refuse(struct ferry_emulation *em); /* INSN_FAULT: vcpu->exit's exception */
 void ferry_walk_init(struct ferry_emulation *em, struct insn_walk *walk, bool user);
 
 #endif /* FERRY_EMULATE_H */

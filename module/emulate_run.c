@@ -136,7 +136,7 @@ enum ferry_next ferry_emulate_until_native(struct ferry_vcpu *vcpu, enum ferry_s
 		else if (vcpu->pending.type)
 			break; /* a triple fault, which the run loop serves */
 		else
-			next = ferry_emulation_step(em, atomic);
+			next = ferry_emulation_step(em, atomic, NULL);
 	}
 	return next;
 }

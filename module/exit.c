@@ -19,6 +19,7 @@
 #define DR6_BS BIT_ULL(14)
 
 #define X86_EXC_UD 6
+#define X86_EXC_GP 13
 
 /* ------------------------------------------------------------------- services */
 
@@ -251,15 +252,28 @@ static bool is_hypercall(struct ferry_vcpu *vcpu)
 	       op[1] == 0x01 && (op[2] == 0xc1 || op[2] == 0xd9);
 }
 
-/* An exception intercepted only so that the host stays in control: the guest gets it. */
+/*
+ * Most exceptions are intercepted only so that the host stays in control: the guest gets them. What
+ * an instruction raised, rather than the delivery of an event, may be one this CPU does not know.
+ */
 static enum ferry_next on_exception(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 {
-	if (vcpu->exit.exception.vector == X86_EXC_UD && is_hypercall(vcpu)) {
+	u8 vector = vcpu->exit.exception.vector;
+
+	if (vector == X86_EXC_UD && is_hypercall(vcpu)) {
 		vcpu->exit.insn_len = 3;
 		return on_hypercall(vcpu, stage);
 	}
+	if ((vector == X86_EXC_UD || (vector == X86_EXC_GP && !vcpu->exit.exception.error)) &&
+	    !vcpu->injected.type)
+		return ferry_foreign(vcpu, stage);
 	ferry_queue_exception(vcpu, vcpu->exit.exception.vector, vcpu->exit.exception.has_error,
 			      vcpu->exit.exception.error, vcpu->exit.exception.payload);
+	/*
+	 * What was being delivered when this was raised is over: an exception comes again with its
+	 * instruction, an interrupt is lost, as on a CPU (SDM 6.15).
+	 */
+	vcpu->injected.type = FERRY_EVENT_NONE;
 	return FERRY_RESUME;
 }
 

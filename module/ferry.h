@@ -91,6 +91,7 @@ struct ferry_vm {
 
 	struct ferry_cpuid_table *cpuid; /* cpuid.c; frozen once nr_vcpus > 0 */
 	u8 guest_vendor; /* FERRY_VENDOR_* of the policy */
+	u8 syscall_mode; /* enum cpu_syscall_mode of the policy */
 	u8 phys_bits; /* guest MAXPHYADDR */
 	u64 guest_xcr0; /* components the policy offers */
 	u64 seen_cr4; /* gates the guest opened before it came here; vcpu->seen_* has the rest */
@@ -470,6 +471,11 @@ enum ferry_next ferry_port_to_user(struct ferry_vcpu *vcpu, u16 port, u8 width, 
 int ferry_insn_length(struct ferry_vcpu *vcpu, enum ferry_stage stage);
 int ferry_insn_bytes(struct ferry_vcpu *vcpu, u8 *buf, int len); /* for reports: bytes read */
 int ferry_translate(struct ferry_vcpu *vcpu, struct ferry_translate *args);
+
+/* ----- foreign.c: what the guest's CPU does otherwise than this one */
+enum ferry_next ferry_foreign(struct ferry_vcpu *vcpu, enum ferry_stage stage);
+bool ferry_guest_has_amd_syscall(struct ferry_vm *vm); /* outside 64-bit mode too */
+bool ferry_guest_has_intel_sysenter(struct ferry_vm *vm); /* in long mode too */
 
 /* ----- host.c */
 int ferry_host_owned(void); /* 0, or -EBUSY after naming the owner */

@@ -107,6 +107,10 @@ static void decode_exception(struct ferry_vcpu *vcpu, struct svm_control *c,
 		decode_step_stopped(vcpu, c, exit);
 		return;
 	}
+	if (vector == 12 && svm_repair_stack(vcpu)) {
+		exit->kind = FERRY_XK_NONE;
+		return;
+	}
 	exit->exception.vector = vector;
 	exit->exception.has_error = vector == 8 || (vector >= 10 && vector <= 14) ||
 				    vector == 17 || vector == 21;

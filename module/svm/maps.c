@@ -80,6 +80,8 @@ int svm_maps_init(void)
 		return -ENOMEM;
 	}
 	for (i = 0; i < ARRAY_SIZE(guest_owned); i++) {
+		if (guest_owned[i] == MSR_IA32_SYSENTER_CS && svm_hw.runs_sysenter)
+			continue;
 		pass_through(msrpm_amd, guest_owned[i]);
 		pass_through(msrpm_intel, guest_owned[i]);
 	}

@@ -14,6 +14,8 @@
 #define CPUID_80000001_EDX_RDTSCP 27
 #define CPUID_7_EBX_INVPCID 10
 
+#define FLAT_USER_DATA 0xcf3
+
 #define PAT_RESET 0x0007040600070406ULL
 
 #define DR6_IDLE 0xffff0ff0ULL
@@ -69,6 +71,8 @@ static const u8 always_intercepted[] = {
  */
 #define ALWAYS_EXCEPTIONS (BIT(1) | BIT(17) | BIT(18))
 #define EXCEPTION_UD BIT(6)
+#define EXCEPTION_SS BIT(12)
+#define EXCEPTION_GP BIT(13)
 
 static void set_intercepts(struct svm_vmcb *vmcb)
 {
@@ -89,24 +93,36 @@ static void set_intercepts(struct svm_vmcb *vmcb)
 	}
 }
 
-/* A guest on an Intel policy: SYSENTER in compatibility mode and VMCALL are #UD here; the core
- * emulates them. */
+/*
+ * #UD: what only other CPUs have (VMCALL, SYSENTER in long mode) is the core's to look at. #GP: see
+ * svm_hw.runs_sysenter.
+ */
+static void set_exceptions(struct ferry_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->exceptions = ALWAYS_EXCEPTIONS | EXCEPTION_UD | (svm->foreign ? EXCEPTION_SS : 0);
+	if (svm_hw.runs_sysenter && (vcpu->efer & EFER_LMA))
+		svm->exceptions |= EXCEPTION_GP;
+	svm->vmcb->control.intercept[SVM_INTERCEPT_EXCEPTION / 32] = svm->exceptions;
+	svm->vmcb->control.clean &= ~SVM_CLEAN_INTERCEPTS;
+}
+
 void svm_update_policy(struct ferry_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct svm_vmcb *vmcb = svm->vmcb;
 	struct ferry_vm *vm = vcpu->vm;
 
-	svm->intel = vm->guest_vendor == FERRY_VENDOR_INTEL;
-	svm->exceptions = ALWAYS_EXCEPTIONS | (svm->intel ? EXCEPTION_UD : 0);
-	vmcb->control.intercept[SVM_INTERCEPT_EXCEPTION / 32] = svm->exceptions;
+	svm->foreign = vm->guest_vendor != FERRY_VENDOR_AMD;
+	set_exceptions(vcpu);
 	svm_intercept(vmcb, SVM_INTERCEPT_RDTSCP,
 		      !ferry_cpuid_has(vm, 0x80000001, 0, FERRY_REG_EDX,
 				       CPUID_80000001_EDX_RDTSCP));
 	svm_intercept(vmcb, SVM_INTERCEPT_INVPCID,
 		      svm_hw.invpcid &&
 			      !ferry_cpuid_has(vm, 7, 0, FERRY_REG_EBX, CPUID_7_EBX_INVPCID));
-	vmcb->control.msrpm_base = svm_msrpm_pa(svm->intel);
+	vmcb->control.msrpm_base = svm_msrpm_pa(svm->foreign);
 	vmcb->control.clean &= ~(SVM_CLEAN_INTERCEPTS | SVM_CLEAN_MAPS);
 }
 
@@ -193,10 +209,33 @@ void svm_get_segment(struct ferry_vcpu *vcpu, int seg, struct ferry_segment *out
 {
 	const struct svm_segment *in = segment(to_svm(vcpu), seg);
 
+	if (seg == FERRY_SEG_SS)
+		svm_repair_stack(vcpu);
 	out->base = in->base;
 	out->limit = in->limit;
 	out->selector = in->selector;
 	out->attrib = in->attrib & 0xfff;
+}
+
+/*
+ * SYSRET loads SS whole on Intel, but on AMD the selector only: the hidden part stays as the kernel
+ * left it, null perhaps, and 32-bit code faults on its first PUSH (APM 3, SYSRET). Kernels know
+ * that of AMD CPUs and nobody else's. Returns whether it was so; it is no more.
+ */
+bool svm_repair_stack(struct ferry_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_save *save = &svm->vmcb->save;
+
+	if (!svm->foreign || save->cpl != 3 || !(vcpu->efer & EFER_LMA) ||
+	    (save->cs.attrib & FERRY_SEG_L) || (save->ss.attrib & FERRY_SEG_P) ||
+	    !(save->ss.selector & ~3))
+		return false;
+	save->ss.base = 0;
+	save->ss.limit = ~0U;
+	save->ss.attrib = FLAT_USER_DATA;
+	svm->vmcb->control.clean &= ~SVM_CLEAN_SEG;
+	return true;
 }
 
 void svm_set_segment(struct ferry_vcpu *vcpu, int seg, const struct ferry_segment *in)
@@ -208,6 +247,8 @@ void svm_set_segment(struct ferry_vcpu *vcpu, int seg, const struct ferry_segmen
 	out->limit = in->limit;
 	out->selector = in->selector;
 	out->attrib = in->attrib & FERRY_SEG_UNUSABLE ? 0 : in->attrib & 0xfff;
+	if (seg == FERRY_SEG_TR && svm_hw.idle_tss)
+		out->attrib &= ~2;
 	/* CPL has its own field here; SS.DPL carries it in the neutral form, null SS included. */
 	if (seg == FERRY_SEG_SS)
 		svm->vmcb->save.cpl = (in->attrib & FERRY_SEG_DPL) >> 5;
@@ -249,10 +290,13 @@ bool svm_code64(struct ferry_vcpu *vcpu)
 /* ------------------------------------------------------------------------- MSRs */
 
 /*
- * Three registers hold less, or other, than an Intel guest wrote, and are intercepted for it
- * (maps.c): an AMD CPU keeps 32 bits of SYSENTER_ESP and EIP. And CSTAR: where SYSCALL from a
- * 32-bit process is #UD on Intel, an AMD CPU enters the kernel at CSTAR, which such a kernel never
- * sets: at RIP 0, with CPL 0. Until the guest writes CSTAR, the CPU's holds LSTAR's value.
+ * Four registers hold less, or other, than a guest wrote that does not believe in an AMD CPU, and
+ * are intercepted for it (maps.c). An AMD CPU keeps 32 bits of SYSENTER_ESP and EIP. And where
+ * SYSCALL from a 32-bit process is #UD on Intel, an AMD CPU enters the kernel at CSTAR, which such
+ * a kernel never sets: at RIP 0, with CPL 0 and the process's stack. No value of CSTAR makes that
+ * a fault of the process, so until the guest writes CSTAR the CPU's holds LSTAR's value: the entry
+ * point made for what SYSCALL leaves behind, from a process that can reach it by a far jump to
+ * 64-bit code anyway. While neither is written, EFER.SCE is off: update_control().
  */
 static u64 *msr_field(struct svm_vcpu *svm, u32 index)
 {
@@ -264,7 +308,7 @@ static u64 *msr_field(struct svm_vcpu *svm, u32 index)
 	case MSR_LSTAR:
 		return &save->lstar;
 	case MSR_CSTAR:
-		return svm->intel ? &svm->cstar : &save->cstar;
+		return svm->foreign ? &svm->cstar : &save->cstar;
 	case MSR_SYSCALL_MASK:
 		return &save->sfmask;
 	case MSR_FS_BASE:
@@ -274,11 +318,11 @@ static u64 *msr_field(struct svm_vcpu *svm, u32 index)
 	case MSR_KERNEL_GS_BASE:
 		return &save->kernel_gs_base;
 	case MSR_IA32_SYSENTER_CS:
-		return &save->sysenter_cs;
+		return svm_hw.runs_sysenter ? &svm->sysenter_cs : &save->sysenter_cs;
 	case MSR_IA32_SYSENTER_ESP:
-		return svm->intel ? &svm->sysenter_esp : &save->sysenter_esp;
+		return svm->foreign ? &svm->sysenter_esp : &save->sysenter_esp;
 	case MSR_IA32_SYSENTER_EIP:
-		return svm->intel ? &svm->sysenter_eip : &save->sysenter_eip;
+		return svm->foreign ? &svm->sysenter_eip : &save->sysenter_eip;
 	case MSR_IA32_CR_PAT:
 		return &save->g_pat;
 	default:
@@ -321,11 +365,15 @@ int svm_set_msr(struct ferry_vcpu *vcpu, u32 index, u64 value)
 	if (index == MSR_IA32_CR_PAT && !ferry_valid_pat(value))
 		return -EINVAL;
 	*field = value;
-	if (svm->intel) {
+	if (svm->foreign) {
 		save->cstar = svm->cstar ?: save->lstar;
 		save->sysenter_esp = svm->sysenter_esp;
 		save->sysenter_eip = svm->sysenter_eip;
+		if (index == MSR_LSTAR || index == MSR_CSTAR)
+			svm_update_control(vcpu);
 	}
+	if (index == MSR_IA32_SYSENTER_CS)
+		svm_update_control(vcpu);
 	if (index == MSR_IA32_CR_PAT) {
 		svm->vmcb->control.clean &= ~SVM_CLEAN_NP;
 		svm->attention |= SVM_VERIFY;
@@ -357,6 +405,21 @@ void svm_set_shadow(struct ferry_vcpu *vcpu, u32 shadow)
 }
 
 /*
+ * Must SYSCALL be #UD, so that the core decides? Outside long mode an Intel guest has none. In long
+ * mode one that has written no entry point would enter at RIP 0 from a 32-bit process.
+ */
+static bool no_syscall(struct ferry_vcpu *vcpu)
+{
+	const struct svm_vcpu *svm = to_svm(vcpu);
+
+	if (!svm->foreign)
+		return false;
+	if (vcpu->efer & EFER_LMA)
+		return !svm->vmcb->save.cstar;
+	return !ferry_guest_has_amd_syscall(vcpu->vm);
+}
+
+/*
  * The CPU runs with caches on and machine checks enabled whatever the guest says: CR0.CD would slow
  * it to a crawl for nothing, and a machine check with CR4.MCE clear is a shutdown instead of the
  * host's business. A guest whose own bits differ has its reads intercepted too.
@@ -372,6 +435,12 @@ void svm_update_control(struct ferry_vcpu *vcpu)
 	vmcb->save.cr4 = cr4;
 	vmcb->save.cr3 = vcpu->cr3;
 	vmcb->save.efer = vcpu->efer | EFER_SVME;
+	if (no_syscall(vcpu))
+		vmcb->save.efer &= ~(u64)EFER_SCE;
+	if (svm_hw.runs_sysenter) {
+		vmcb->save.sysenter_cs = vcpu->efer & EFER_LMA ? 0 : svm->sysenter_cs;
+		set_exceptions(vcpu);
+	}
 	svm_intercept(vmcb, SVM_INTERCEPT_CR_READ + 0, cr0 != vcpu->cr0);
 	svm_intercept(vmcb, SVM_INTERCEPT_CR_READ + 4, cr4 != vcpu->cr4);
 	vmcb->control.clean &= ~SVM_CLEAN_CR;

@@ -76,6 +76,17 @@ static bool lacks_cr2(void)
 	       !(svm_hw.features & SVM_FEATURE_VMCB_CLEAN);
 }
 
+/* QEMU's TCG, which names itself where hypervisors do. */
+static bool is_tcg(void)
+{
+	struct regs r;
+
+	if (!boot_cpu_has(X86_FEATURE_HYPERVISOR))
+		return false;
+	r = ask_cpuid(0x40000000, 0);
+	return r.ebx == 0x54474354 && r.ecx == 0x43544743 && r.edx == 0x47435447;
+}
+
 static void read_features(void)
 {
 	struct regs svm = ask_cpuid(0x8000000a, 0), ext = ask_cpuid(0x80000001, 0), size = {}, l7 = {};
@@ -97,6 +108,8 @@ static void read_features(void)
 	if (svm.edx & SVM_FEATURE_VMCB_CLEAN)
 		svm_hw.clean = 0xfff & ~(SVM_CLEAN_TPR | SVM_CLEAN_CR2);
 	svm_hw.cr2_by_hand = lacks_cr2();
+	svm_hw.idle_tss = is_tcg();
+	svm_hw.runs_sysenter = is_tcg() || svm_hw.cr2_by_hand;
 	svm_hw.tsc_aux = (ext.edx & BIT(27)) || (l7.ecx & BIT(22));
 	svm_hw.v_spec_ctrl = svm.edx & SVM_FEATURE_V_SPEC_CTRL;
 	svm_hw.spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) && !svm_hw.v_spec_ctrl;

@@ -36,6 +36,11 @@
  * @clean: value of the clean field after a run: everything but what each run changes
  * @nrips: the CPU saves the address of the next instruction
  * @cr2_by_hand: the CPU does not switch CR2 (Bochs 2.7 does not; see svm.c)
+ * @runs_sysenter: the CPU executes SYSENTER and SYSEXIT in long mode (Bochs 2.7 does; QEMU's TCG in
+ *	compatibility mode, and leaves a CS behind that VMRUN refuses): as on VMX, a null SYSENTER_CS
+ *	makes them #GP(0), which the core gets
+ * @idle_tss: the CPU wants a TSS that is not busy in TR (QEMU's TCG keeps it so after LTR, and ends
+ *	itself when a legacy guest's exception finds another; APM 2, 12.2.2: LTR marks it busy)
  * @tsc_aux: MSR TSC_AUX exists
  * @spec_ctrl: SPEC_CTRL exists and is ours to switch
  * @v_spec_ctrl: the CPU switches it, from the VMCB
@@ -50,6 +55,8 @@ struct svm_hardware {
 	u32 clean;
 	bool nrips;
 	bool cr2_by_hand;
+	bool runs_sysenter;
+	bool idle_tss;
 	bool tsc_aux;
 	bool spec_ctrl;
 	bool v_spec_ctrl;
@@ -144,11 +151,12 @@ struct svm_vcpu {
 	u64 asid_generation;
 	int asid_cpu;
 	bool loaded;
-	bool intel; /* the guest believes in an Intel CPU */
+	bool foreign; /* the guest does not believe in an AMD CPU */
 	u32 exceptions;
 	u64 tag;
 	u64 iret_rip;
-	u64 cstar; /* what an Intel guest believes CSTAR to be; see state.c */
+	u64 sysenter_cs; /* with svm_hw.runs_sysenter */
+	u64 cstar; /* what a foreign guest believes CSTAR to be; see state.c */
 	u64 sysenter_esp; /* all 64 bits */
 	u64 sysenter_eip;
 	struct ferry_event_state injected;
@@ -215,6 +223,7 @@ bool svm_get_nmi_mask(struct ferry_vcpu *vcpu);
 void svm_reset_state(struct ferry_vcpu *vcpu);
 void svm_get_segment(struct ferry_vcpu *vcpu, int seg, struct ferry_segment *out);
 void svm_set_segment(struct ferry_vcpu *vcpu, int seg, const struct ferry_segment *in);
+bool svm_repair_stack(struct ferry_vcpu *vcpu);
 void svm_get_tables(struct ferry_vcpu *vcpu, struct ferry_state_segments *out);
 void svm_set_tables(struct ferry_vcpu *vcpu, const struct ferry_state_segments *in);
 int svm_get_msr(struct ferry_vcpu *vcpu, u32 index, u64 *value);

@@ -4,9 +4,9 @@
  * VMs. Ports need none: unconditional I/O exiting says what an all-ones I/O bitmap would.
  *
  * What the VMCS switches whole and the guest may hold any canonical value in is the guest's, as is
- * KERNEL_GS_BASE, which is exchanged at load and put. SYSENTER and SYSCALL MSRs may be read (they
- * are loaded while the guest runs) but not written: guests write them once, and so they never have
- * to be read back.
+ * KERNEL_GS_BASE, which is exchanged at load and put. SYSCALL's MSRs may be read (they are loaded
+ * while the guest runs) but not written: guests write them once, and so they never have to be read
+ * back. SYSENTER's are not always what the guest wrote (state.c).
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -28,9 +28,6 @@ static const struct {
 	{ MSR_STAR, GUEST_READS },
 	{ MSR_LSTAR, GUEST_READS },
 	{ MSR_SYSCALL_MASK, GUEST_READS },
-	{ MSR_IA32_SYSENTER_CS, GUEST_READS },
-	{ MSR_IA32_SYSENTER_ESP, GUEST_READS },
-	{ MSR_IA32_SYSENTER_EIP, GUEST_READS },
 };
 
 static struct page *bitmap;

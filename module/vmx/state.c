@@ -27,9 +27,10 @@
 /* What only AMD CPUs execute is #UD here, and the core's to look at. */
 #define CORE_EXCEPTIONS BIT(6)
 
-u32 vmx_exceptions(void)
+/* #GP: SYSENTER where the guest has none. */
+u32 vmx_exceptions(const struct vmx_vcpu *vmx)
 {
-	return HOST_EXCEPTIONS | CORE_EXCEPTIONS;
+	return HOST_EXCEPTIONS | CORE_EXCEPTIONS | (vmx->no_sysenter ? BIT(13) : 0);
 }
 
 /* XSAVES, ENCLS, VMFUNC, TPAUSE and the like stay off: #UD in the guest. */
@@ -286,12 +287,17 @@ bool vmx_pae_paging(const struct ferry_vcpu *vcpu)
 
 void vmx_update_control(struct ferry_vcpu *vcpu)
 {
+	bool no_sysenter = (vcpu->efer & EFER_LMA) && !ferry_guest_has_intel_sysenter(vcpu->vm);
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmx->dirty |= VMX_D_CONTROL;
 	/* The run loop asks vmx_can_enter() when it begins a round. */
 	if (unlikely(!vmx_hw.unrestricted))
 		ferry_request(vcpu, FERRY_REQ_EVENT);
+	if (no_sysenter != vmx->no_sysenter) {
+		vmx->no_sysenter = no_sysenter;
+		vmx->dirty |= VMX_D_SYSENTER | VMX_D_POLICY;
+	}
 	if (!vmx_pae_paging(vcpu)) {
 		vmx->pae_cr0 = 0;
 		return;

@@ -196,7 +196,7 @@ void vmx_write_dirty(struct ferry_vcpu *vcpu)
 		write_constant(vmx);
 	if (dirty & VMX_D_POLICY) {
 		vmx_write(VMX_SECONDARY_CONTROLS, vmx_secondary(vcpu));
-		vmx_write(VMX_EXCEPTIONS, vmx_exceptions());
+		vmx_write(VMX_EXCEPTIONS, vmx_exceptions(vmx));
 	}
 	if (dirty & VMX_D_PRIMARY)
 		vmx_write(VMX_PRIMARY_CONTROLS, vmx->primary);
@@ -218,7 +218,8 @@ void vmx_write_dirty(struct ferry_vcpu *vcpu)
 		vmx_write(VMX_GUEST_PENDING_DEBUG, vmx->pending_debug);
 	}
 	if (dirty & VMX_D_SYSENTER) {
-		vmx_write(VMX_GUEST_SYSENTER_CS, vmx->sysenter_cs);
+		/* A null selector makes SYSENTER and SYSEXIT #GP(0): see foreign.c. */
+		vmx_write(VMX_GUEST_SYSENTER_CS, vmx->no_sysenter ? 0 : vmx->sysenter_cs);
 		vmx_write(VMX_GUEST_SYSENTER_ESP, vmx->sysenter_esp);
 		vmx_write(VMX_GUEST_SYSENTER_EIP, vmx->sysenter_eip);
 	}

@@ -207,6 +207,7 @@ struct vmx_vcpu {
 	u64 star, lstar, cstar, sfmask, kernel_gs_base, pat;
 	u8 cr8;
 	u8 tpr_threshold;
+	bool no_sysenter; /* the guest's CPU has none in this mode */
 	struct ferry_event_state event; /* to inject, .type NONE if none */
 
 	/* the host's, while the window is open */
@@ -312,7 +313,7 @@ void vmx_flush_guest(struct ferry_vcpu *vcpu);
 void vmx_flush_nested(struct ferry_vcpu *vcpu);
 u64 vmx_real_cr0(const struct ferry_vcpu *vcpu);
 u64 vmx_real_cr4(const struct ferry_vcpu *vcpu);
-u32 vmx_exceptions(void);
+u32 vmx_exceptions(const struct vmx_vcpu *vmx);
 
 /* maps.c */
 int vmx_maps_init(void);

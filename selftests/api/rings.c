@@ -151,6 +151,12 @@ static void record(struct tiny *t, struct record *r)
 		e = &r->event[r->n];
 		e->exit = tiny_run(t);
 		e->regs = tiny_regs(t);
+		/*
+		 * QEMU clears RF at the end of a translated block, not "after the instruction
+		 * returned to by the IRET has been successfully executed" (SDM 3, 18.3.1.1).
+		 */
+		if (on_qemu())
+			e->regs.rflags &= ~0x10000ULL;
 		tiny_get(t, FERRY_STATE_SEGMENTS, &s, sizeof(s));
 		for (i = 0; i < 8; i++)
 			if (!(s.seg[i].attrib & FERRY_SEG_UNUSABLE) && s.seg[i].selector & ~3)

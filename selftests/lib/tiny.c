@@ -346,8 +346,7 @@ static void set_mode(struct tiny *t, enum tiny_mode mode)
 		die("FERRY_SET_STATE");
 }
 
-/* An access that userspace was asked for is finished by the next run; let that be over. */
-static void settle(struct tiny *t)
+void tiny_settle(struct tiny *t)
 {
 	struct ferry_vcpu_run args = { .size = sizeof(args) };
 	int tries;
@@ -365,7 +364,7 @@ void tiny_load(struct tiny *t, enum tiny_mode mode, const void *code, size_t len
 	struct ferry_state_debug debug = { .dr6 = 0xffff0ff0, .dr7 = 0x400 };
 	struct ferry_state_mp mp = { 0 };
 
-	settle(t);
+	tiny_settle(t);
 	t->mode = mode;
 	memset(t->mem + IVT, 0, TINY_CODE + 0x1000);
 	build_gdt(t);

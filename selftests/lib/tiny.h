@@ -90,6 +90,8 @@ int tiny_set(struct tiny *t, uint32_t group, const void *buf, size_t length);
 struct ferry_state_general tiny_regs(struct tiny *t);
 void tiny_set_regs(struct tiny *t, const struct ferry_state_general *g);
 uint64_t tiny_reg(struct tiny *t, int reg);
+/* An access that userspace was asked for is finished by the next run; let that be over. */
+void tiny_settle(struct tiny *t);
 uint64_t tiny_exits(struct tiny *t, const char *kind); /* of the vCPU, by name */
 
 /* run->io of a port exit, as one number */
