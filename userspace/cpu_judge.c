@@ -67,7 +67,7 @@ static const struct opt check_opts[] = {
 	{ "seen", "FILE", "ferry stat --json of the guest: what it never enabled is a warning",
 	  set_seen },
 	{ "nested", NULL, "the guest runs VMs: what VMX and SVM can do counts", set_nested },
-	{ "notes", NULL, "harmless differences, too", set_notes },
+	{ "notes", NULL, "harmless differences, and what is emulated", set_notes },
 	{ "json", NULL, "machine-readable output", set_json },
 	{ NULL },
 };

@@ -111,6 +111,41 @@ static void widths_and_layout(void)
 	   "other cache lines");
 }
 
+/* The policy's switch: what it says of the guest in a and the host in b. */
+static void syscall_modes(struct cpu_settings *s)
+{
+	static const struct {
+		u32 mode;
+		const char *word, *why, *harm;
+	} rows[] = {
+		{ CPU_SYSCALL_EMULATE, "syscall=emulate", "SYSENTER is emulated", "" },
+		{ CPU_SYSCALL_IGNORE, "syscall=ignore", "SYSENTER is an invalid opcode here", "SIGILL" },
+		{ CPU_SYSCALL_HIDE, "syscall=hide", "SYSENTER is an invalid opcode here", "SIGILL" },
+		{ CPU_SYSCALL_REFUSE, "syscall=refuse", "behave differently", "" },
+	};
+	static struct cpu_explanation e;
+	const struct cpu_finding *f;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		s->syscall = rows[i].mode;
+		cpu_policy_set_settings(&a, s);
+		ok_eq(cpu_policy_settings(&a).syscall, rows[i].mode, "%s is kept", rows[i].word);
+		judge_cpu(&a, &b, 0);
+		ok(!found_detail(CPU_DETAIL_SYSCALL) == (rows[i].mode != CPU_SYSCALL_REFUSE),
+		   "%s refuses or does not", rows[i].word);
+		judge_cpu(&a, &b, CPU_CHECK_NOTES);
+		f = found_detail(CPU_DETAIL_SYSCALL);
+		if (!ok(f, "%s is told with notes", rows[i].word))
+			continue;
+		ok_eq(f->severity, rows[i].mode == CPU_SYSCALL_REFUSE ? CPU_REFUSE : CPU_NOTE,
+		      "%s: its severity", rows[i].word);
+		cpu_explain(f, &e);
+		ok(strstr(e.what, rows[i].word) && strstr(e.why, rows[i].why) && strstr(e.harm, rows[i].harm),
+		   "%s in words: %s", rows[i].word, e.why);
+	}
+}
+
 static void vendors(void)
 {
 	struct cpu_settings s = { .flags = CPU_POLICY_CROSS_VENDOR };
@@ -126,7 +161,11 @@ static void vendors(void)
 	cpu_policy_set_settings(&a, &s);
 	judge_cpu(&a, &b, 0);
 	ok(found_detail(CPU_DETAIL_SYSCALL), "... and forbids it for SYSCALL's sake");
+	ok_eq(found_detail(CPU_DETAIL_SYSCALL)->severity, CPU_REFUSE, "... which is a refusal");
+	syscall_modes(&s);
 	make_cpu(&a, "FerryVirtual", 6, 0, 0, 46, SNB);
+	judge_cpu(&a, &b, CPU_CHECK_NOTES);
+	ok(!found_detail(CPU_DETAIL_SYSCALL), "an artificial vendor has no SYSCALL of its own to lose");
 	judge_cpu(&a, &b, 0);
 	ok(!found_detail(CPU_DETAIL_VENDOR), "an artificial vendor is at home everywhere");
 

@@ -691,7 +691,7 @@ static void check_leaves(const struct cpu_view *guest, const struct cpu_view *ho
 	}
 }
 
-static void check_vendor(const struct cpu_view *guest, const struct cpu_view *host,
+static void check_vendor(const struct cpu_view *guest, const struct cpu_view *host, u32 flags,
 			 struct cpu_findings *list)
 {
 	bool same = guest->vendor == host->vendor ||
@@ -710,9 +710,12 @@ static void check_vendor(const struct cpu_view *guest, const struct cpu_view *ho
 	if (same || guest->vendor == CPU_VENDOR_UNKNOWN)
 		return;
 	if (guest->settings.flags & CPU_POLICY_CROSS_VENDOR) {
-		if (guest->settings.syscall != CPU_SYSCALL_REFUSE)
-			return;
 		f.detail = CPU_DETAIL_SYSCALL;
+		f.subleaf = guest->settings.syscall;
+		if (guest->settings.syscall != CPU_SYSCALL_REFUSE)
+			f.severity = CPU_NOTE;
+		if (f.severity == CPU_NOTE && !(flags & CPU_CHECK_NOTES))
+			return;
 	}
 	cpu_findings_add(list, &f);
 }
@@ -736,7 +739,7 @@ enum cpu_verdict cpu_check(const struct cpu_view *guest, const struct cpu_view *
 	u32 host_vulns = cpu_vulns(host, false);
 
 	cpu_findings_init(list);
-	check_vendor(guest, host, list);
+	check_vendor(guest, host, opt->flags, list);
 	check_features(guest, host, opt, host_vulns, list);
 	check_vulns(guest, host, host_vulns, list);
 	check_xsave(guest, host, list);

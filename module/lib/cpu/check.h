@@ -75,7 +75,7 @@ enum cpu_detail {
 	CPU_DETAIL_FEATURE, /* a feature bit is missing */
 	CPU_DETAIL_NOT_VIRTUALISED, /* Ferry does not let guests have this feature */
 	CPU_DETAIL_VENDOR, /* guest and host: enum cpu_vendor */
-	CPU_DETAIL_SYSCALL, /* SYSCALL and SYSENTER differ and the policy forbids the move */
+	CPU_DETAIL_SYSCALL, /* SYSCALL and SYSENTER differ; subleaf: enum cpu_syscall_mode */
 	CPU_DETAIL_PHYS_BITS, /* guest and host: bits */
 	CPU_DETAIL_LIN_BITS, /* guest and host: bits */
 	CPU_DETAIL_XSAVE, /* component subleaf: guest and host: offset << 32 | size */

@@ -318,6 +318,42 @@ static void explain_vuln(const struct cpu_finding *f, struct cpu_explanation *e)
 		 "Programs in the guest could read each other's or its kernel's memory.");
 }
 
+/* What becomes of 32-bit system calls between two vendors; module/foreign.c does it. */
+static void explain_syscall(const struct cpu_finding *f, struct cpu_explanation *e)
+{
+	static const char *const modes[] = { "emulate", "ignore", "refuse", "hide" };
+	u32 mode = f->subleaf & 3;
+
+	snprintf(e->subject, sizeof(e->subject), "syscall");
+	snprintf(e->what, sizeof(e->what),
+		 "the guest sees a CPU of %s, this host has one of %s, and its policy says syscall=%s",
+		 cpu_vendor_name(f->guest), cpu_vendor_name(f->host), modes[mode]);
+	if (mode == CPU_SYSCALL_REFUSE) {
+		snprintf(e->why, sizeof(e->why),
+			 "32-bit programs' SYSCALL and SYSENTER behave differently.");
+		snprintf(e->fix, sizeof(e->fix),
+			 "Set syscall to emulate in the policy, or to ignore if the guest runs no "
+			 "32-bit programs.");
+		return;
+	}
+	if (f->guest == CPU_VENDOR_INTEL)
+		snprintf(e->why, sizeof(e->why),
+			 "32-bit SYSENTER is %s. 32-bit SYSCALL, which Intel CPUs refuse, is served as "
+			 "64-bit SYSCALL unless the kernel has set CSTAR; it cannot reach address 0.",
+			 mode == CPU_SYSCALL_EMULATE ? "emulated" : "an invalid opcode here");
+	else
+		snprintf(e->why, sizeof(e->why),
+			 "32-bit SYSCALL is %s. SYSENTER is an invalid opcode, as on the guest's CPU.",
+			 mode == CPU_SYSCALL_EMULATE ? "emulated" : "an invalid opcode here");
+	if (mode == CPU_SYSCALL_EMULATE) {
+		snprintf(e->fix, sizeof(e->fix), "Nothing to do.");
+		return;
+	}
+	snprintf(e->fix, sizeof(e->fix),
+		 "Nothing to do if the guest runs no 32-bit programs; else set syscall to emulate.");
+	snprintf(e->harm, sizeof(e->harm), "32-bit programs would end with SIGILL.");
+}
+
 /**
  * cpu_explain() - a finding in words
  * @f: the finding; its numbers may come from another host and need not be sane
@@ -363,17 +399,7 @@ void cpu_explain(const struct cpu_finding *f, struct cpu_explanation *e)
 			 "32-bit system calls and mitigations would fail.");
 		break;
 	case CPU_DETAIL_SYSCALL:
-		snprintf(e->subject, sizeof(e->subject), "syscall");
-		snprintf(e->what, sizeof(e->what),
-			 "the guest sees a CPU of %s, this host has one of %s, and its policy says "
-			 "syscall=refuse",
-			 cpu_vendor_name(f->guest), cpu_vendor_name(f->host));
-		snprintf(e->why, sizeof(e->why),
-			 "32-bit programs' SYSCALL and SYSENTER behave differently.");
-		snprintf(
-			e->fix, sizeof(e->fix),
-			"Set syscall to emulate in the policy, or to ignore if the guest runs no 32-bit "
-			"programs.");
+		explain_syscall(f, e);
 		break;
 	case CPU_DETAIL_PHYS_BITS:
 	case CPU_DETAIL_LIN_BITS:
