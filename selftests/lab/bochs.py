@@ -50,8 +50,8 @@ debug: action=ignore
 # Two hosts share real time: else timers run off while the other host thinks.
 NETWORK = """\
 com2: enabled=1, mode=socket-client, dev=127.0.0.1:{serial}
-e1000: card=0, enabled=1, mac=52:54:00:00:00:0{number}, ethmod=socket, ethdev={frames}
 """
+CARD = "e1000: card={card}, enabled=1, mac=52:54:00:00:00:0{number}, ethmod=socket, ethdev={port}\n"
 
 ISOLINUX = """\
 DEFAULT lab
@@ -102,12 +102,14 @@ class Bochs(Host):
                             "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",
                             "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", tree],
                            check=True, stderr=subprocess.DEVNULL)
-        network = NETWORK.format(serial=cables.SERIAL, frames=cables.FRAMES,
-                                 number=1 if self.name == "a" else 2)
+        network = NETWORK.format(serial=cables.SERIAL) + "".join(
+            CARD.format(card=n, number=1 if self.name == "a" else 2, port=port)
+            for n, port in enumerate(cables.PORTS))
+        slots = "".join(", slot%d=e1000" % (n + 1) for n in range(len(cables.PORTS)))
         with open(self.bochsrc, "w") as f:
             f.write(BOCHSRC.format(cpu=self.options.cpu, smp=self.options.smp, ips=IPS,
                                    mem=self.options.mem, iso=self.iso, log=self.log, dir=self.dir,
-                                   name=self.name, slots=", slot1=e1000" if self.pair else "",
+                                   name=self.name, slots=slots if self.pair else "",
                                    sync="slowdown" if self.pair else "none",
                                    time="utc" if self.pair else 946684800,
                                    more=network if self.pair else ""))

@@ -7,9 +7,13 @@ Bochs speaks UDP and TCP, and binds to every address: so it runs in a network na
 nothing but a loopback and goes with it. Frames cross to the other host's socket PEER and come in at
 MINE, as datagrams, which is how QEMU exchanges them; the serial line goes to the lab's socket CONTROL.
 While a file MINE.down exists the cable is out.
+
+A card takes one frame in a millisecond, so the host has several of one address: what it says leaves
+by the first, what it is told comes in by all in turn.
 """
 import ctypes
 import fcntl
+import itertools
 import os
 import selectors
 import signal
@@ -18,8 +22,8 @@ import struct
 import subprocess
 import sys
 
-FRAMES = 40000  # Bochs receives here and sends to the next
-SERIAL = 40002
+PORTS = range(40000, 40008, 2)  # where each card receives; it sends to the next
+SERIAL = 40010
 PR_SET_PDEATHSIG = 1
 
 
@@ -38,8 +42,11 @@ def start(command):
 
 def main(mine, peer, control, command):
     loopback_up()
-    frames = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    frames.bind(("127.0.0.1", FRAMES + 1))
+    cards = []
+    for port in PORTS:
+        cards.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        cards[-1].bind(("127.0.0.1", port + 1))
+    turn = itertools.cycle(zip(cards, PORTS))
     cable = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     cable.bind(mine)
     cable.setblocking(False)
@@ -47,20 +54,21 @@ def main(mine, peer, control, command):
     emulator = start(command)
     lines = {}
     ready = selectors.DefaultSelector()
-    for s in (frames, cable, listener):
+    for s in cards + [cable, listener]:
         ready.register(s, selectors.EVENT_READ)
     while emulator.poll() is None:
         for key, _ in ready.select(1):
             s = key.fileobj
             try:
-                if s is frames:
-                    frame = frames.recv(65536)
+                if s in cards:
+                    frame = s.recv(65536)
                     if not os.path.exists(mine + ".down"):
                         cable.sendto(frame, peer)
                 elif s is cable:
                     frame = cable.recv(65536)
                     if not os.path.exists(mine + ".down"):
-                        frames.sendto(frame, ("127.0.0.1", FRAMES))
+                        card, port = (cards[0], PORTS[0]) if frame[0] & 1 else next(turn)
+                        card.sendto(frame, ("127.0.0.1", port))
                 elif s is listener:
                     line = listener.accept()[0]
                     lab = socket.socket(socket.AF_UNIX)
