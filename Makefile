@@ -9,7 +9,7 @@
 #	make check-debug	the kernel's own checkers (KASAN, lockdep, ...) on the module
 #	make check-long		what check samples, for hours
 #	make check		everything, in emulated hosts; as root it installs what is missing
-#	make bench demo		see README.md
+#	make bench demo demo-cross	see README.md
 #	make cpuid-image	a bootable ISO that prints the dump of a machine's CPUs
 #	make install uninstall	into the running system; DESTDIR and PREFIX are honoured
 #
@@ -19,7 +19,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tool module modules-all tests unit setup check-fast check check-data check-debug check-long bench demo cpuid-image \
+.PHONY: all tool module modules-all tests unit setup check-fast check check-data check-debug check-long bench demo demo-cross cpuid-image \
 	install uninstall clean FORCE
 .DEFAULT_GOAL := all
 
@@ -122,7 +122,7 @@ userspace/ferry: $(BUILD)/user/userspace/main.o $(BUILD)/libferry.a $(BUILD)/lib
 # lab:   selftests/{api,migrate,bench}/*.c, one program each, run inside an emulated host, linked
 #        with selftests/lib/*.c. Scripts in these directories go into the host as they are.
 # guest: selftests/guest/*.S, one flat binary each (linked at 0 unless a .lds stands beside it),
-#        and selftests/guest/*.c, programs as above.
+#        and selftests/guest/*.c, programs as above; *32.c are 32-bit ones without a libc.
 
 unit-tests := $(patsubst selftests/unit/%.c,$(BUILD)/unit/%,$(wildcard selftests/unit/test_*.c))
 unit-help := $(filter-out selftests/unit/test_%,$(wildcard selftests/unit/*.c))
@@ -142,7 +142,8 @@ $(BUILD)/silicon/test_insn_silicon: $(patsubst %.c,$(BUILD)/user/%.o,\
 unit: $(unit-tests) $(BUILD)/silicon/test_insn_silicon
 
 lab-dirs := api guest migrate bench
-lab-srcs := $(foreach d,$(lab-dirs),$(wildcard selftests/$(d)/*.c))
+guest32-srcs := $(wildcard selftests/guest/*32.c)
+lab-srcs := $(filter-out $(guest32-srcs),$(foreach d,$(lab-dirs),$(wildcard selftests/$(d)/*.c)))
 lab-progs := $(lab-srcs:%.c=$(BUILD)/%)
 lab-scripts := $(foreach d,$(lab-dirs),$(wildcard selftests/$(d)/*.sh))
 guest-bins := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard selftests/guest/*.S))
@@ -159,6 +160,13 @@ $(lab-progs): $(BUILD)/selftests/%: $(BUILD)/user/selftests/%.o $(BUILD)/selftes
 		$(BUILD)/libferrylib.a
 	@mkdir -p $(@D)
 	@$(HOSTCC) $(LDFLAGS) -o $@ $^ -lpthread
+
+# 32-bit programs bring all they need, so that no 32-bit libraries are needed here.
+$(guest32-srcs:%.c=$(BUILD)/%): $(BUILD)/%: %.c
+	@mkdir -p $(@D)
+	@echo "  CC 32   $<"
+	@$(HOSTCC) -m32 -std=gnu11 -O2 $(WARN) -ffreestanding -fno-pie -fno-stack-protector -fcf-protection=none \
+		-msse2 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -MMD -MP -o $@ $<
 
 $(lab-scripts:%=$(BUILD)/%): $(BUILD)/%: %
 	@mkdir -p $(@D)
@@ -184,7 +192,7 @@ $(BUILD)/selftests/lab/steady.so: selftests/lab/steady.c
 	@$(HOSTCC) -shared -fPIC -o $@ $<
 
 tests: $(BUILD)/selftests/lab/client $(BUILD)/selftests/lab/steady.so
-tests: unit $(lab-progs) $(guest-bins) $(lab-scripts:%=$(BUILD)/%)
+tests: unit $(lab-progs) $(guest32-srcs:%.c=$(BUILD)/%) $(guest-bins) $(lab-scripts:%=$(BUILD)/%)
 
 # --- checks -----------------------------------------------------------------------------------
 # Every check and test speaks TAP; selftests/run runs them, adds up and ends with one line of totals.
@@ -239,6 +247,11 @@ cpuid-image: setup tool
 demo: setup
 	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
 	@selftests/lab/demo
+
+# From an emulated Intel host to an emulated AMD host and back.
+demo-cross: setup
+	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
+	@selftests/lab/demo cross
 
 # --- installation -----------------------------------------------------------------------------
 

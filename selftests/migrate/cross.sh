@@ -1,0 +1,165 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+#	cross.sh [ROUND-TRIPS]
+#
+# A Debian guest that computes and prints, in 64-bit and 32-bit processes, travels between the CPUs of two
+# vendors while it runs: from host a to host b and back, as often as said (once). Run on both hosts of a
+# pair with --guest SERIES. What it sees of a CPU is what both hosts' own descriptions have in common.
+# Where the link is slow, memory that was freed need not travel: init_on_free.
+trips=${1:-1}
+kernel=$(echo /guest/[56].*)
+con=/tmp/console
+legs=$((2 * trips))
+n=0
+failed=0
+ok() {
+	n=$((n + 1))
+	name=$1
+	shift
+	if "$@"; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		failed=1
+	fi
+	return $failed
+}
+say() {
+	echo "# $*"
+}
+# Both hosts stop together: the other one reads of it at its next barrier.
+end() {
+	[ $failed = 0 ] || {
+		for log in /tmp/run.log /tmp/receive.log; do
+			[ ! -s $log ] || tail -n 15 $log | cut -c1-400 | sed 's/^/# tool: /'
+		done
+		tail -n 15 $con | tr -d '\r' | sed 's/^/# console: /'
+	}
+	echo "1..$n"
+	exit $failed
+}
+steps() {
+	sed -n 's/^compute: step \([0-9]*\), .* s\(, MEMORY LOST\)*\r*$/\1/p' "$@"
+}
+# Waits until a step after this one is printed here: STEP, SECONDS.
+beyond() {
+	i=$(($2 * 5))
+	while [ $i -gt 0 ]; do
+		[ "$(steps $con | tail -n 1)" -gt "$1" ] 2>/dev/null && return 0
+		sleep 0.2
+		i=$((i - 1))
+	done
+	return 1
+}
+show_console() {
+	tail -n +1 -f $con | awk '/^compute|^guest|LOST/ { sub(/\r/, ""); print "#    guest: " $0; fflush() }' &
+}
+# A file to the other host, and one from it: the note says that it listens. nc would stop at the end of
+# what it has to say itself.
+give() {
+	lab put "sum-$2" "$(md5sum <"$1" | cut -c1-32)"
+	LAB_WAIT=120 lab get "ready-$2" >/dev/null
+	nc "$LAB_PEER" 4000 <"$1"
+}
+take() {
+	[ -p /tmp/silence ] || mkfifo /tmp/silence
+	nc -l -p 4000 >"$1" <>/tmp/silence &
+	sleep 1
+	lab put "ready-$2" yes
+	wait $!
+	test "$(md5sum <"$1" | cut -c1-32)" = "$(lab get "sum-$2")"
+}
+
+me=$(ip addr show eth0 | sed -n 's/.*inet \([0-9.]*\).*/\1/p')
+say "$(uname -r), a CPU by $(sed -n 's/^vendor_id.*: //p' /proc/cpuinfo | head -n 1)"
+: >$con
+ferry cpu dump -o "/tmp/$LAB_HOST.cpuid" || failed=1
+if [ "$LAB_HOST" = b ]; then
+	give /tmp/b.cpuid dump
+else
+	ok "the hosts exchange what their CPUs are" take /tmp/b.cpuid dump || end
+	say "ferry cpu baseline a.cpuid b.cpuid -o pool"
+	ok "the two hosts have something in common" ferry cpu baseline /tmp/a.cpuid /tmp/b.cpuid -o /tmp/pool || end
+fi
+say "ferry receive $me --plain"
+ferry receive "$me" --plain --console file:$con >/tmp/receive.log 2>&1 </dev/null &
+receive=$!
+show_console
+
+if [ "$LAB_HOST" = a ]; then
+	say "ferry run --name cross --policy pool --kernel vmlinux --initrd initrd --memory 96M"
+	ferry run --name cross --policy /tmp/pool --kernel "$kernel/vmlinux" --initrd /guest/initrd \
+		--memory 96M --console file:$con \
+		--append "console=ttyS0 quiet cryptomgr.notests panic=-1 init_on_free=1 guest.run=crew,1000000,1" \
+		>/tmp/run.log 2>&1 </dev/null &
+	ok "the guest boots and computes" beyond 5 240
+	lab put leg-0 "$failed 5"
+fi
+
+# Leg 1 goes from a to b, leg 2 back, and so on. The notes carry how it went and the last step seen.
+leg=0
+seen=0
+while [ $leg -lt $legs ]; do
+	note=$(LAB_WAIT=400 lab get leg-$leg)
+	[ "${note% *}" = 0 ] || { failed=1; end; }
+	leg=$((leg + 1))
+	case $LAB_HOST$((leg % 2)) in
+	a1 | b0) ;;
+	*) continue ;;
+	esac
+	if [ $leg -gt 1 ]; then
+		ok "leg $((leg - 1)) over: the guest computes on" beyond "${note#* }" 60
+		beyond $(($(steps $con | tail -n 1) + 5)) 60
+	fi
+	say "ferry migrate cross $LAB_PEER --plain --verify --max-blackout 2s"
+	ferry migrate cross "$LAB_PEER" --plain --verify --max-blackout 2s --timeout 300s >/tmp/migrate.log 2>&1
+	status=$?
+	tr '\r' '\n' </tmp/migrate.log | grep . | tail -n 8 | sed 's/^/#    /'
+	ok "leg $leg of $legs: it moves to the other vendor's CPU" test $status = 0
+	tail -c +$((seen + 1)) $con >/tmp/part-$leg
+	seen=$(stat -c %s $con)
+	lab put leg-$leg "$failed $(steps $con | tail -n 1)"
+done
+
+if [ "$LAB_HOST" = b ]; then
+	cat /dev/null $(for i in $(seq 2 2 $legs); do echo /tmp/part-$i; done) >/tmp/parts
+	stat -c %s $(for i in $(seq 2 2 $legs); do echo /tmp/part-$i; done) >/tmp/sizes
+	lab put sizes $(cat /tmp/sizes)
+	give /tmp/parts parts
+	LAB_WAIT=120 lab get over >/dev/null
+	ok "nothing of it is left here" sh -c '! ferry list | grep -qw cross'
+else
+	note=$(LAB_WAIT=60 lab get leg-$legs)
+	[ "${note% *}" = 0 ] || { failed=1; end; }
+	ok "leg $legs over: the guest computes on" beyond "${note#* }" 60
+	beyond $(($(steps $con | tail -n 1) + 10)) 60
+	ferry stop --force cross
+	sleep 2
+	tail -c +$((seen + 1)) $con >/tmp/part-$((legs + 1))
+	ok "the other host's part of the console" take /tmp/parts parts
+	at=1
+	leg=1
+	for size in $(lab get sizes); do
+		cat /tmp/part-$leg
+		tail -c +$at /tmp/parts | head -c "$size"
+		at=$((at + size))
+		leg=$((leg + 2))
+	done >/tmp/all
+	cat /tmp/part-$((legs + 1)) >>/tmp/all
+	ok "nothing in its memory was lost" sh -c '! grep -q "LOST\|lost" /tmp/all'
+	for kind in int80 vdso long; do
+		mine=$(tr -d '\r' </tmp/all | sed -n "s/^crew: $kind round \([0-9]*\)$/\1/p")
+		ok "its $kind process worked on: every round to $(echo "$mine" | tail -n 1)" sh -c "
+			test '$(echo $mine)' = '$(echo $(seq 16 16 "$(echo "$mine" | tail -n 1)"))' &&
+			tr -d '\r' </tmp/part-$((legs + 1)) | grep -q '^crew: $kind round'"
+	done
+	ok "its clock never went back" sh -c '! grep -q "time went back" /tmp/all'
+	last=$(steps /tmp/all | tail -n 1)
+	ok "the console has no gap: every step to $last once and in order" \
+		test "$(steps /tmp/all | tr '\n' ' ')" = "$(seq "$last" | tr '\n' ' ')"
+	lab put over yes
+fi
+kill $receive
+wait $receive 2>/dev/null
+end
