@@ -253,11 +253,12 @@ static int open_vm(struct vm *vm, u32 flags, const char *name, const u8 uuid[16]
 int vm_create(struct vm *vm, struct error *err)
 {
 	struct vmdef *def = vm->def;
+	u32 flags = (def->msr_ignore ? FERRY_VM_MSR_IGNORE : 0) |
+		    (def->emulate ? FERRY_VM_EMULATE : 0);
 	int ret;
 
 	ram_layout(&vm->ram, def->memory);
-	ret = open_vm(vm, def->msr_ignore ? FERRY_VM_MSR_IGNORE : 0, def->name, def->uuid,
-		      def->generation, err);
+	ret = open_vm(vm, flags, def->name, def->uuid, def->generation, err);
 	if (!ret && def->vcpus > vm->info.max_vcpus)
 		ret = fail(err, FERRY_X_USAGE, "the module takes %u vCPUs at most",
 			   vm->info.max_vcpus);

@@ -193,6 +193,12 @@ static int set_no_reboot(void *ctx, const char *v, struct error *err)
 	return 0;
 }
 
+static int set_emulate(void *ctx, const char *v, struct error *err)
+{
+	def_of(ctx)->emulate = true;
+	return 0;
+}
+
 const struct opt vmdef_opts[] = {
 	{ "name", "NAME", "name for other commands; default: the kernel's file name", set_name },
 	{ "kernel", "FILE", "bzImage, ELF with PVH note, or Multiboot 1 image", set_kernel },
@@ -211,6 +217,7 @@ const struct opt vmdef_opts[] = {
 	{ "debug-exit", "[PORT]", "writing v to this port (0xf4) exits with (v << 1) | 1",
 	  set_debug_exit },
 	{ "no-reboot", NULL, "a guest that reboots ends the run", set_no_reboot },
+	{ "emulate", NULL, "never enter the CPU's guest mode: slow, for tests", set_emulate },
 	{ "uuid", "UUID", "identity across hosts; default: a new one", set_uuid },
 	{ NULL }
 };
@@ -253,6 +260,8 @@ json_object *vmdef_to_json(const struct vmdef *def)
 		json_object_object_add(o, "debug-exit", json_object_new_int(def->debug_exit));
 	if (def->no_reboot)
 		json_object_object_add(o, "no-reboot", json_object_new_boolean(true));
+	if (def->emulate)
+		json_object_object_add(o, "emulate", json_object_new_boolean(true));
 	if (def->policy)
 		json_object_object_add(o, "policy", policy_to_json(def->policy));
 	return o;

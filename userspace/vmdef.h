@@ -41,6 +41,7 @@ struct vmdef {
 	u16 debug_exit;
 	bool msr_ignore;
 	bool no_reboot;
+	bool emulate;
 	struct cpu_policy *policy;
 };
 
