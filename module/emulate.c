@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <asm/processor.h>
 
 #include "control.h"
 #include "emulate.h"
@@ -421,6 +422,17 @@ static bool policy_has(void *ctx, const struct insn_cpuid_bit *bit)
 	return ferry_cpuid_has(ctx, bit->leaf, bit->subleaf, bit->reg, bit->bit);
 }
 
+/* Arithmetic on vector and x87 registers is the CPU's own. */
+static bool cpu_has_bit(void *ctx, const struct insn_cpuid_bit *bit)
+{
+	u32 regs[4];
+
+	if (bit->leaf > cpuid_eax(bit->leaf & 0x80000000))
+		return false;
+	cpuid_count(bit->leaf, bit->subleaf, &regs[0], &regs[1], &regs[2], &regs[3]);
+	return regs[bit->reg] >> bit->bit & 1;
+}
+
 int ferry_emulation_init(struct ferry_vcpu *vcpu)
 {
 	struct ferry_emulation *em = kzalloc(sizeof(*em), GFP_KERNEL_ACCOUNT);
@@ -433,6 +445,7 @@ int ferry_emulation_init(struct ferry_vcpu *vcpu)
 									INSN_VENDOR_AMD;
 	em->cpu.max_rep = MAX_REP;
 	insn_features_from_cpuid(em->cpu.features, policy_has, vcpu->vm);
+	insn_features_from_cpuid(em->cpu.host_features, cpu_has_bit, NULL);
 	vcpu->emulation = em;
 	return 0;
 }

@@ -11,6 +11,7 @@
  */
 #include <linux/mm.h>
 #include <linux/string.h>
+#include <asm/fpu/api.h>
 
 #include "control.h"
 #include "emulate.h"
@@ -468,21 +469,19 @@ static int cb_rdpmc(struct insn_cpu *cpu, u32 index, u64 *value)
 }
 
 /* Inside the run section the guest's registers are in the CPU; outside they are in memory. */
-static int cb_vector_read(struct insn_cpu *cpu, unsigned int nr, void *data, unsigned int bytes)
+static int cb_fpu(struct insn_cpu *cpu, struct insn_fpu *fpu)
 {
 	if (of_cpu(cpu)->atomic)
 		return INSN_RETRY;
-	ferry_fpu_read_vector(of_cpu(cpu)->vcpu, nr, data, bytes);
+	fpu->area = ferry_fpu_area(of_cpu(cpu)->vcpu, &fpu->components);
 	return INSN_DONE;
 }
 
-static int cb_vector_write(struct insn_cpu *cpu, unsigned int nr, const void *data,
-			   unsigned int bytes)
+static void cb_fpu_run(struct insn_cpu *cpu, void (*fn)(void *arg), void *arg)
 {
-	if (of_cpu(cpu)->atomic)
-		return INSN_RETRY;
-	ferry_fpu_write_vector(of_cpu(cpu)->vcpu, nr, data, bytes);
-	return INSN_DONE;
+	kernel_fpu_begin();
+	fn(arg);
+	kernel_fpu_end();
 }
 
 static int cb_special(struct insn_cpu *cpu, enum insn_special what, u64 arg, u64 addr)
@@ -524,6 +523,6 @@ const struct insn_ops ferry_insn_ops = {
 	.cpuid = cb_cpuid,
 	.rdpmc = cb_rdpmc,
 	.special = cb_special,
-	.vector_read = cb_vector_read,
-	.vector_write = cb_vector_write,
+	.fpu = cb_fpu,
+	.fpu_run = cb_fpu_run,
 };

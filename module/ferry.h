@@ -336,10 +336,7 @@ void ferry_fpu_free(struct ferry_vcpu *vcpu);
 void ferry_fpu_reset(struct ferry_vcpu *vcpu);
 void ferry_fpu_begin(struct ferry_vcpu *vcpu);
 void ferry_fpu_end(struct ferry_vcpu *vcpu);
-void ferry_fpu_read_vector(struct ferry_vcpu *vcpu, unsigned int nr, void *data,
-			   unsigned int bytes);
-void ferry_fpu_write_vector(struct ferry_vcpu *vcpu, unsigned int nr, const void *data,
-			    unsigned int bytes);
+u8 *ferry_fpu_area(struct ferry_vcpu *vcpu, u64 *components);
 void ferry_xcr0_load(struct ferry_vcpu *vcpu); /* [irqsoff] */
 void ferry_xcr0_sync(struct ferry_vcpu *vcpu); /* [irqsoff] */
 void ferry_xcr0_restore(struct ferry_vcpu *vcpu); /* [irqsoff] */

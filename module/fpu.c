@@ -258,96 +258,15 @@ int ferry_fpu_set(struct ferry_vcpu *vcpu, const struct ferry_state_fpu *in, u32
 	return 0;
 }
 
-/* -------------------------------------------- registers of an emulated instruction */
-
-/* Places in the standard form of the area. SDM volume 1 sections 13.4 and 13.5. */
-#define AREA_FCW 0
-#define AREA_FSW 2
-#define AREA_FTW 4
-#define AREA_ST 32
-#define AREA_XMM 160
-#define AREA_XSTATE_BV 512
-#define AREA_YMM 576
-
-/* Component @nr is about to be changed: if it is not in use, give it its initial form first. */
-static void use_component(struct ferry_fpu *fpu, unsigned int nr)
-{
-	u64 *in_use = (u64 *)(fpu->area + AREA_XSTATE_BV);
-
-	if (!fpu->mask || *in_use & BIT_ULL(nr))
-		return;
-	switch (nr) {
-	case 0:
-		memset(fpu->area, 0, 24);
-		memset(fpu->area + AREA_ST, 0, 128);
-		fpu->area[AREA_FCW] = 0x7f;
-		fpu->area[AREA_FCW + 1] = 0x03;
-		break;
-	case 1:
-		memset(fpu->area + AREA_XMM, 0, 256);
-		break;
-	default:
-		memset(fpu->area + AREA_YMM, 0, 256);
-		break;
-	}
-	*in_use |= BIT_ULL(nr);
-}
-
 /**
- * ferry_fpu_read_vector() - read a register of the guest's
+ * ferry_fpu_area() - the guest's registers, for the emulator
  * @vcpu: the vCPU, outside the run section
- * @nr: 0-15 XMM or YMM, 32-39 MMX
- * @data: where to
- * @bytes: 16 or 32; 8 for MMX
+ * @components: [OUT] what the area holds, in standard form; 0: the legacy region alone
+ *
+ * What is written there must be what XRSTOR takes: no reserved bit in MXCSR or the header.
  */
-void ferry_fpu_read_vector(struct ferry_vcpu *vcpu, unsigned int nr, void *data,
-			   unsigned int bytes)
+u8 *ferry_fpu_area(struct ferry_vcpu *vcpu, u64 *components)
 {
-	const struct ferry_fpu *fpu = vcpu->fpu;
-	u64 in_use = fpu->mask ? *(const u64 *)(fpu->area + AREA_XSTATE_BV) : 3;
-
-	memset(data, 0, bytes);
-	if (nr >= 32) {
-		if (in_use & BIT(0))
-			memcpy(data, fpu->area + AREA_ST + (nr - 32) * 16, 8);
-		return;
-	}
-	if (in_use & BIT(1))
-		memcpy(data, fpu->area + AREA_XMM + nr * 16, 16);
-	if (bytes == 32 && in_use & BIT(2))
-		memcpy(data + 16, fpu->area + AREA_YMM + nr * 16, 16);
-}
-
-/**
- * ferry_fpu_write_vector() - write a register of the guest's
- * @vcpu: the vCPU, outside the run section
- * @nr: 0-15 XMM or YMM, 32-39 MMX
- * @data: what
- * @bytes: 16: XMM, the rest of the register stays; 32: YMM, what lies above becomes zero; 8: MMX,
- *	   and the x87 stack becomes MMX's (SDM volume 1 section 9.5.1)
- */
-void ferry_fpu_write_vector(struct ferry_vcpu *vcpu, unsigned int nr, const void *data,
-			    unsigned int bytes)
-{
-	struct ferry_fpu *fpu = vcpu->fpu;
-	u32 size, at, c, d;
-
-	if (nr >= 32) {
-		use_component(fpu, 0);
-		memcpy(fpu->area + AREA_ST + (nr - 32) * 16, data, 8);
-		memset(fpu->area + AREA_ST + (nr - 32) * 16 + 8, 0xff, 2);
-		fpu->area[AREA_FSW + 1] &= ~0x38;
-		fpu->area[AREA_FTW] = 0xff;
-		return;
-	}
-	use_component(fpu, 1);
-	memcpy(fpu->area + AREA_XMM + nr * 16, data, 16);
-	if (bytes < 32 || !(fpu->mask & BIT(2)))
-		return;
-	use_component(fpu, 2);
-	memcpy(fpu->area + AREA_YMM + nr * 16, data + 16, 16);
-	if (fpu->mask & BIT(6)) {
-		cpuid_count(0xd, 6, &size, &at, &c, &d);
-		memset(fpu->area + at + nr * 32, 0, 32);
-	}
+	*components = vcpu->fpu->mask;
+	return vcpu->fpu->area;
 }

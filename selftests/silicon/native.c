@@ -53,39 +53,23 @@ static void read_segments(u16 sel[6], u64 csgsfs)
 }
 
 /* In the signal frame's XSAVE image. SDM volume 1 section 13.4. */
-#define FRAME_FTW 4
-#define FRAME_ST 32
-#define FRAME_XMM 160
+#define FRAME_SOFTWARE 464	/* Linux's own bytes, to 511 */
 #define FRAME_XSTATE_BV 512
-#define FRAME_YMM 576
+#define FRAME_HEADER_END 576
 
-static void read_vectors(struct native_state *left, const u8 *frame)
+static void read_fpu(struct native_state *left, const u8 *frame)
 {
-	unsigned int i;
-
-	for (i = 0; i < 16; i++) {
-		memcpy(left->vec[i], frame + FRAME_XMM + i * 16, 16);
-		memset(left->vec[i] + 16, 0, 16);
-		if (frame[FRAME_XSTATE_BV] & 4)
-			memcpy(left->vec[i] + 16, frame + FRAME_YMM + i * 16, 16);
-	}
-	for (i = 0; i < 8; i++)
-		memcpy(left->mmx[i], frame + FRAME_ST + i * 16, 8);
+	memcpy(left->area, frame, AREA_BYTES);
+	memset(left->area + FRAME_SOFTWARE, 0, FRAME_XSTATE_BV - FRAME_SOFTWARE);
+	if (!(frame[FRAME_XSTATE_BV] & 4))
+		memset(left->area + FRAME_HEADER_END, 0, AREA_BYTES - FRAME_HEADER_END);
 }
 
-static void write_vectors(const struct native_state *in, u8 *frame)
+static void write_fpu(const struct native_state *in, u8 *frame)
 {
-	unsigned int i;
-
-	for (i = 0; i < 16; i++) {
-		memcpy(frame + FRAME_XMM + i * 16, in->vec[i], 16);
-		memcpy(frame + FRAME_YMM + i * 16, in->vec[i] + 16, 16);
-	}
-	for (i = 0; i < 8; i++)
-		memcpy(frame + FRAME_ST + i * 16, in->mmx[i], 8);
-	frame[2] = frame[3] = 0;	/* FSW: the stack's top is ST0 */
-	frame[FRAME_FTW] = 0xff;
-	frame[FRAME_XSTATE_BV] |= 7;
+	memcpy(frame, in->area, FRAME_SOFTWARE);
+	memcpy(frame + FRAME_HEADER_END, in->area + FRAME_HEADER_END, AREA_BYTES - FRAME_HEADER_END);
+	frame[FRAME_XSTATE_BV] = (frame[FRAME_XSTATE_BV] & ~7) | (in->area[FRAME_XSTATE_BV] & 7);
 }
 
 static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *context)
@@ -106,7 +90,7 @@ static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *cont
 		left.vector = (int)regs[REG_TRAPNO];
 		left.error = (u32)regs[REG_ERR];
 		left.cr2 = (u64)regs[REG_CR2];
-		read_vectors(&left, (const u8 *)uc->uc_mcontext.fpregs);
+		read_fpu(&left, (const u8 *)uc->uc_mcontext.fpregs);
 		read_segments(left.sel, (u64)regs[REG_CSGSFS]);
 		if (sig == SIGSYS)
 			left.vector = 256;
@@ -133,7 +117,7 @@ static void __attribute__((used)) on_signal(int sig, siginfo_t *info, void *cont
 		ss = SEL_DATA32;
 		break;
 	}
-	write_vectors(&todo->in, (u8 *)uc->uc_mcontext.fpregs);
+	write_fpu(&todo->in, (u8 *)uc->uc_mcontext.fpregs);
 	load_data_segments(todo->mode);
 	regs[REG_CSGSFS] = (greg_t)(cs | (u64)ss << 48);
 }

@@ -31,6 +31,8 @@
 #define RO_BYTES	0x1000UL
 #define RW2		(DATA + 0x4000UL)
 
+#define AREA_BYTES	832
+
 struct native_state {
 	u64 gpr[16];
 	u64 rip, rflags;
@@ -38,8 +40,7 @@ struct native_state {
 	int vector;		/* INSN_EXC_BP: it ran into the INT3 (@rip is past it); DB: TF was set */
 	u32 error;
 	u64 cr2;
-	u8 vec[16][32];		/* YMM registers */
-	u8 mmx[8][8];
+	u8 area[AREA_BYTES];	/* FPU state as XSAVE writes it, up to AVX */
 };
 
 /* Selectors of Linux, and of the LDT that native.c makes: 16-bit code and data. */

@@ -10,6 +10,8 @@ static const char *const names[INSN_OP_END] = {
 #define X(name) [INSN_OP_##name] = #name,
 	INSN_IDS_EXECUTED(X)
 	INSN_IDS_DECODED(X)
+	INSN_IDS_X87(X)
+	INSN_IDS_SSE(X)
 #undef X
 };
 

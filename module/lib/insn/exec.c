@@ -4,7 +4,7 @@
  *
  * Pure functions over struct insn_cpu; takes no locks.
  */
-#include "exec.h"
+#include "fpu.h"
 
 /* Which handler carries out what; the rest is decoded only. */
 static const insn_handler handlers[INSN_OP_EXECUTED_END] = {
@@ -103,6 +103,10 @@ static const insn_handler handlers[INSN_OP_EXECUTED_END] = {
 	[INSN_OP_MOVNTPD] = x_vector_move, [INSN_OP_MOVNTDQ] = x_vector_move,
 	[INSN_OP_MOVNTDQA] = x_vector_move, [INSN_OP_MOVNTQ] = x_vector_move,
 	[INSN_OP_LDDQU] = x_vector_move,
+	[INSN_OP_FXSAVE] = x_fxsave, [INSN_OP_FXRSTOR] = x_fxrstor,
+	[INSN_OP_LDMXCSR] = x_ldmxcsr, [INSN_OP_STMXCSR] = x_stmxcsr,
+	[INSN_OP_XSAVE] = x_xsave, [INSN_OP_XSAVEOPT] = x_xsave, [INSN_OP_XSAVEC] = x_xsave,
+	[INSN_OP_XSAVES] = x_xsave, [INSN_OP_XRSTOR] = x_xrstor, [INSN_OP_XRSTORS] = x_xrstor,
 	[INSN_OP_LES] = x_load_far, [INSN_OP_LDS] = x_load_far, [INSN_OP_LSS] = x_load_far,
 	[INSN_OP_LFS] = x_load_far, [INSN_OP_LGS] = x_load_far,
 	[INSN_OP_LLDT] = x_lldt, [INSN_OP_LTR] = x_ltr, [INSN_OP_LAR] = x_lar, [INSN_OP_LSL] = x_lsl,
@@ -193,6 +197,20 @@ int insn_fetch_decode(struct insn_cpu *cpu, struct insn *insn)
 	}
 }
 
+/* The families of x87 and SSE have tables of their own. */
+static insn_handler find_handler(const struct insn *insn)
+{
+	unsigned int id = insn->id;
+
+	if (likely(id < INSN_OP_EXECUTED_END))
+		return handlers[id];
+	if (id >= INSN_OP_X87_FIRST && id < INSN_OP_SSE_FIRST)
+		return x_x87;
+	if (id >= INSN_OP_SSE_FIRST && id < INSN_OP_SSE_END && sse_can(insn))
+		return x_sse;
+	return NULL;
+}
+
 /* A feature is missing: #UD, or what the encoding was before the feature took it. */
 static insn_handler without_feature(const struct insn *insn)
 {
@@ -218,7 +236,7 @@ int insn_execute(struct insn_cpu *cpu, const struct insn *insn)
 	int ret;
 
 	cpu->events = 0;
-	handler = insn->id < INSN_OP_EXECUTED_END ? handlers[insn->id] : NULL;
+	handler = find_handler(insn);
 	if (unlikely(!insn_has(cpu, insn->feature))) {
 		handler = without_feature(insn);
 		if (handler == x_ud)
@@ -254,7 +272,7 @@ int insn_execute(struct insn_cpu *cpu, const struct insn *insn)
 
 bool insn_can_execute(const struct insn *insn)
 {
-	return insn->id < INSN_OP_EXECUTED_END && handlers[insn->id];
+	return find_handler(insn);
 }
 
 int insn_step(struct insn_cpu *cpu)

@@ -314,6 +314,7 @@ H(mov_from_seg); H(mov_to_seg); H(push_seg); H(pop_seg); H(load_far); H(lldt); H
 H(lar); H(lsl); H(verr); H(arpl);
 H(jmp_far); H(call_far); H(ret_far); H(int); H(int3); H(into); H(int1); H(iret);
 H(syscall); H(sysret); H(sysenter); H(sysexit); H(vector_move);
+H(emms); H(ldmxcsr); H(stmxcsr); H(fxsave); H(fxrstor); H(xsave); H(xrstor);
 #undef H
 
 #endif /* FERRY_LIB_INSN_EXEC_H */

@@ -3,7 +3,8 @@
  * Every instruction the opcode tables name, once.
  *
  * The first list is what the executor may implement, so that its dispatch table
- * stays short; the second is decoded for its length and its operands. Forms
+ * stays short; the second is decoded for its length and its operands; the last two have tables of
+ * their own. Forms
  * that share a mnemonic but nothing else (MOV to a segment, a control register)
  * have names of their own.
  */
@@ -73,8 +74,10 @@
 	X(MOVDIR64B) X(ENQCMDS) X(UWRMSR) X(ENQCMD) X(URDMSR) X(ENCODEKEY128) \
 	X(ENCODEKEY256) X(AADD) X(AAND) X(AXOR) X(AOR) X(HRESET) X(XABORT) X(XBEGIN) \
 	X(MONTMUL) X(XSHA1) X(XSHA256) X(XSTORE) X(XCRYPT_ECB) X(XCRYPT_CBC) X(XCRYPT_CTR) \
-	X(XCRYPT_CFB) X(XCRYPT_OFB) \
-	/* x87 */ \
+	X(XCRYPT_CFB) X(XCRYPT_OFB)
+
+/* Executed on the processor by stubs (x87.c), most of them. */
+#define INSN_IDS_X87(X) \
 	X(FADD) X(FMUL) X(FCOM) X(FCOMP) X(FSUB) X(FSUBR) X(FDIV) X(FDIVR) \
 	X(FIADD) X(FIMUL) X(FICOM) X(FICOMP) X(FISUB) X(FISUBR) X(FIDIV) X(FIDIVR) X(FLD) \
 	X(FST) X(FSTP) X(FLDENV) X(FLDCW) X(FNSTENV) X(FNSTCW) X(FXCH) X(FNOP) X(FCHS) \
@@ -85,8 +88,10 @@
 	X(FIST) X(FISTP) X(FCMOVNB) X(FCMOVNE) X(FCMOVNBE) X(FCMOVNU) X(FENI) X(FDISI) \
 	X(FNCLEX) X(FNINIT) X(FSETPM) X(FUCOMI) X(FCOMI) X(FRSTOR) X(FNSAVE) X(FNSTSW) \
 	X(FFREE) X(FUCOM) X(FUCOMP) X(FADDP) X(FMULP) X(FCOMPP) X(FSUBRP) X(FSUBP) \
-	X(FDIVRP) X(FDIVP) X(FBLD) X(FBSTP) X(FFREEP) X(FNSTSW_AX) X(FUCOMIP) X(FCOMIP) \
-	/* MMX, SSE, AES, SHA */ \
+	X(FDIVRP) X(FDIVP) X(FBLD) X(FBSTP) X(FFREEP) X(FNSTSW_AX) X(FUCOMIP) X(FCOMIP)
+
+/* MMX, SSE, AES, SHA: by stubs and in C (sse.c), most of them. */
+#define INSN_IDS_SSE(X) \
 	X(FEMMS) X(MOVHLPS) X(MOVSLDUP) X(MOVDDUP) X(UNPCKLPS) X(UNPCKLPD) X(UNPCKHPS) \
 	X(UNPCKHPD) X(MOVLHPS) X(MOVSHDUP) X(CVTPI2PS) X(CVTPI2PD) X(CVTSI2SS) X(CVTSI2SD) \
 	X(MOVNTSS) X(MOVNTSD) X(CVTTPS2PI) X(CVTTPD2PI) X(CVTTSS2SI) X(CVTTSD2SI) \

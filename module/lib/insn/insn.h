@@ -37,6 +37,14 @@ enum insn_id {
 	INSN_OP_EXECUTED_END,
 	INSN_OP_DECODED_FIRST = INSN_OP_EXECUTED_END - 1,
 	INSN_IDS_DECODED(X)
+	INSN_OP_X87_FIRST,
+	INSN_OP_X87_BEFORE = INSN_OP_X87_FIRST - 1,
+	INSN_IDS_X87(X)
+	INSN_OP_SSE_FIRST,
+	INSN_OP_SSE_BEFORE = INSN_OP_SSE_FIRST - 1,
+	INSN_IDS_SSE(X)
+	INSN_OP_SSE_END,
+	INSN_OP_SSE_LAST = INSN_OP_SSE_END - 1,
 #undef X
 	INSN_OP_VEX,		/* a VEX, EVEX or XOP form that has no row */
 	INSN_OP_END
@@ -253,6 +261,18 @@ enum insn_special {
 struct insn_cpu;
 
 /**
+ * struct insn_fpu - a processor's FPU state in memory
+ * @area:       an XSAVE area in standard form, 64-byte aligned: the layout is what cpuid() tells
+ *              of leaf 0DH. FCW, MXCSR and the like are as FXSAVE64 writes them.
+ * @components: what it holds, a bit each as in XCR0; what XCR0 can name is among them. 0: the host
+ *              has no XSAVE, and only the legacy region counts.
+ */
+struct insn_fpu {
+	u8 *area;
+	u64 components;
+};
+
+/**
  * struct insn_ops - the world around the executor
  *
  * All call-backs return enum insn_result; one that returns INSN_FAULT has
@@ -327,13 +347,12 @@ struct insn_ops {
 	int (*special)(struct insn_cpu *cpu, enum insn_special what, u64 arg, u64 addr);
 
 	/*
-	 * @vector_read, @vector_write: 16 or 32 bytes of XMM/YMM register @nr (0-15), or 8 of
-	 * MMX register @nr - 32. Writing 32 bytes writes the whole YMM register. CR0 and CR4
-	 * were checked.
+	 * @fpu: [OUT] where the x87, SSE and AVX registers are; what the executor writes there
+	 * counts. NULL: instructions that need them are INSN_UNIMPLEMENTED.
 	 */
-	int (*vector_read)(struct insn_cpu *cpu, unsigned int nr, void *data, unsigned int bytes);
-	int (*vector_write)(struct insn_cpu *cpu, unsigned int nr, const void *data,
-			    unsigned int bytes);
+	int (*fpu)(struct insn_cpu *cpu, struct insn_fpu *fpu);
+	/* @fpu_run: call @fn where the host's vector and x87 registers may be used. NULL: anywhere. */
+	void (*fpu_run)(struct insn_cpu *cpu, void (*fn)(void *arg), void *arg);
 };
 
 enum insn_vendor { INSN_VENDOR_INTEL, INSN_VENDOR_AMD };
@@ -355,6 +374,7 @@ enum insn_vendor { INSN_VENDOR_INTEL, INSN_VENDOR_AMD };
  * @seg:       [IN/OUT]
  * @pkru:      [IN/OUT] protection keys of user pages
  * @features:  [IN] bit per enum insn_feature; see insn_features_from_cpuid()
+ * @host_features: [IN] those of the processor this runs on: x87 and SSE arithmetic is the host's
  * @fault:     [OUT] with INSN_FAULT
  */
 struct insn_cpu {
@@ -368,7 +388,7 @@ struct insn_cpu {
 	u16 events;
 	u16 seg_valid;
 	u32 pkru;
-	u64 features[2];
+	u64 features[2], host_features[2];
 	struct {
 		u8 vector;
 		bool has_error;

@@ -355,13 +355,6 @@ int x_fence(struct exec *x)
 }
 
 /* An unmasked x87 exception that is pending is raised by the x87's own instructions. */
-int x_fwait(struct exec *x)
-{
-	const u64 both = CR0_MP | CR0_TS;
-
-	return (x->cpu->cr0 & both) == both ? raise(x, INSN_EXC_NM, 0) : INSN_DONE;
-}
-
 int x_hlt(struct exec *x)
 {
 	x->cpu->events |= INSN_EV_HALT;

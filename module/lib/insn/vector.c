@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Vector moves between registers and memory: what drivers use on device
- * memory. Registers are the environment's, through vector_read() and
- * vector_write(); nothing here computes with them.
+ * memory. Nothing here computes with them.
  *
  * Pure functions over struct exec; takes no locks. SDM volume 2, page of each,
  * and section 2.4 for their exceptions.
  */
-#include "exec.h"
+#include "fpu.h"
 
 /* Which bytes of the register a move is about. */
 enum part { WHOLE, LOW, HIGH };
@@ -29,13 +28,12 @@ static const struct move moves[] = {
 	{ INSN_OP_MOVD, LOW, false, false }, { INSN_OP_MOVQ, LOW, false, false },
 	{ INSN_OP_MOVSS, LOW, false, false }, { INSN_OP_MOVSD, LOW, false, false },
 	{ INSN_OP_MOVLPS, LOW, false, true }, { INSN_OP_MOVLPD, LOW, false, true },
+	{ INSN_OP_MOVNTSS, LOW, false, false }, { INSN_OP_MOVNTSD, LOW, false, false },
 	{ INSN_OP_MOVHPS, HIGH, false, true }, { INSN_OP_MOVHPD, HIGH, false, true },
 };
 
-#define MMX_FIRST 32
-
 /* SDM volume 2 tables 2-17 to 2-29: what forbids the instruction altogether. */
-static int check_enabled(struct exec *x, bool mmx)
+static int check_enabled(struct exec *x, struct insn_fpu *fpu, bool mmx)
 {
 	struct insn_cpu *cpu = x->cpu;
 	u64 xcr0;
@@ -51,7 +49,7 @@ static int check_enabled(struct exec *x, bool mmx)
 	}
 	if (cpu->cr0 & CR0_TS)
 		return raise(x, INSN_EXC_NM, 0);
-	return cpu->ops->vector_read && cpu->ops->vector_write ? INSN_DONE : INSN_UNIMPLEMENTED;
+	return mmx ? mmx_check(x, fpu) : fpu_open(x, fpu);
 }
 
 static bool is_vector(unsigned int kind)
@@ -89,18 +87,10 @@ static unsigned int move_width(const struct exec *x, const struct move *m, bool 
 /* Comes before the checks of segment and canonical form: processors say #GP where those say #SS. */
 static int check_aligned(struct exec *x, const struct move *m, unsigned int width)
 {
-	u64 base = 0;
-
-	if (!m->aligned)
-		return INSN_DONE;
-	if (!is_64bit(x) || x->insn->seg >= INSN_FS) {
-		TRY(load_segment_cache(x->cpu, x->insn->seg));
-		base = x->cpu->seg[x->insn->seg].base;
-	}
-	return (base + x->ea) & (width - 1) ? gp0(x) : INSN_DONE;
+	return m->aligned ? fx_address(x, width) : INSN_DONE;
 }
 
-static int source(struct exec *x, const struct move *m, unsigned int width, u8 *data)
+static int source(struct exec *x, const struct insn_fpu *fpu, const struct move *m, unsigned int width, u8 *data)
 {
 	unsigned int kind = OPC_KIND(x->insn->row->op[1]);
 	bool mem = x->insn->prefix & INSN_PFX_MEM && (kind == K_E || kind == K_XMMRM || kind == K_MMXRM);
@@ -116,12 +106,12 @@ static int source(struct exec *x, const struct move *m, unsigned int width, u8 *
 		memcpy(data, &value, width);
 		return INSN_DONE;
 	}
-	TRY(x->cpu->ops->vector_read(x->cpu, vector_number(x, 1), reg, width > 16 ? 32 : 16));
+	vector_get(fpu, vector_number(x, 1), reg, width > 16 ? 32 : 16);
 	memcpy(data, m->part == HIGH ? reg + 8 : reg, width);
 	return INSN_DONE;
 }
 
-static int destination(struct exec *x, const struct move *m, unsigned int width, const u8 *data)
+static int destination(struct exec *x, struct insn_fpu *fpu, const struct move *m, unsigned int width, const u8 *data)
 {
 	unsigned int kind = OPC_KIND(x->insn->row->op[0]), nr;
 	bool mem = x->insn->prefix & INSN_PFX_MEM;
@@ -141,14 +131,16 @@ static int destination(struct exec *x, const struct move *m, unsigned int width,
 	nr = vector_number(x, 0);
 	if (nr >= MMX_FIRST) {
 		memcpy(reg, data, width);
-		return x->cpu->ops->vector_write(x->cpu, nr, reg, 8);
+		vector_put(x, fpu, nr, reg, 8);
+		return INSN_DONE;
 	}
 	/* MOVSS and MOVSD between registers merge; their loads clear. */
 	if (m->merges || (from_register && (m->id == INSN_OP_MOVSS || m->id == INSN_OP_MOVSD)))
-		TRY(x->cpu->ops->vector_read(x->cpu, nr, reg, 16));
+		vector_get(fpu, nr, reg, 16);
 	memcpy(m->part == HIGH ? reg + 8 : reg, data, width);
 	/* VEX clears the upper half of the 256-bit register, legacy encodings leave it. */
-	return x->cpu->ops->vector_write(x->cpu, nr, reg, x->insn->enc == INSN_ENC_VEX ? 32 : 16);
+	vector_put(x, fpu, nr, reg, x->insn->enc == INSN_ENC_VEX ? 32 : 16);
+	return INSN_DONE;
 }
 
 int x_vector_move(struct exec *x)
@@ -156,6 +148,7 @@ int x_vector_move(struct exec *x)
 	unsigned int k0 = OPC_KIND(x->insn->row->op[0]), k1 = OPC_KIND(x->insn->row->op[1]);
 	bool mmx = k0 == K_MMX || k0 == K_MMXRM || k1 == K_MMX || k1 == K_MMXRM;
 	unsigned int i, width;
+	struct insn_fpu fpu;
 	u8 data[32];
 
 	for (i = 0; i < ARRAY_SIZE(moves); i++)
@@ -163,8 +156,11 @@ int x_vector_move(struct exec *x)
 			break;
 	if (i == ARRAY_SIZE(moves))
 		return INSN_UNIMPLEMENTED;
-	TRY(check_enabled(x, mmx));
+	TRY(check_enabled(x, &fpu, mmx));
 	width = move_width(x, &moves[i], mmx);
-	TRY(source(x, &moves[i], width, data));
-	return destination(x, &moves[i], width, data);
+	TRY(source(x, &fpu, &moves[i], width, data));
+	TRY(destination(x, &fpu, &moves[i], width, data));
+	if (mmx)
+		mmx_enter(&fpu);
+	return INSN_DONE;
 }
