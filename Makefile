@@ -139,7 +139,15 @@ $(BUILD)/silicon/test_insn_silicon: $(patsubst %.c,$(BUILD)/user/%.o,\
 	@mkdir -p $(@D)
 	@$(HOSTCC) $(LDFLAGS) -o $@ $^
 
-unit: $(unit-tests) $(BUILD)/silicon/test_insn_silicon
+# A machine of lib alone, without the module.
+$(BUILD)/user/selftests/pc/%.o: CPPFLAGS += -Iselftests/unit
+$(BUILD)/pc/boot: $(patsubst %.c,$(BUILD)/user/%.o,\
+		$(wildcard selftests/pc/*.c) selftests/unit/insn_names.c) \
+		$(BUILD)/libferry.a $(BUILD)/libferrylib.a
+	@mkdir -p $(@D)
+	@$(HOSTCC) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+unit: $(unit-tests) $(BUILD)/silicon/test_insn_silicon $(BUILD)/pc/boot
 
 lab-dirs := api guest migrate bench
 guest32-srcs := $(wildcard selftests/guest/*32.c)
@@ -228,7 +236,8 @@ check-data: $(BUILD)/data/cpu_data $(BUILD)/unit/test_insn_vectors $(BUILD)/unit
 # Hours: the whole of what check samples.
 check-long: setup unit
 	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
-	@$(RUN) "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon" "selftests/lab/lab plan long"
+	@$(RUN) "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon" "env PC_ALL=1 selftests/checks/slow-pc" \
+		"selftests/lab/lab plan long"
 
 # Under a kernel of our own with KASAN, lockdep, kmemleak and their like; building it takes half an hour.
 check-debug: setup
