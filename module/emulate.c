@@ -55,7 +55,7 @@ void ferry_emulation_store(struct ferry_emulation *em)
 }
 
 /* What outlives the instruction. */
-static void finish(struct ferry_emulation *em)
+static void finish(struct ferry_emulation *em, bool foreign)
 {
 	struct ferry_vcpu *vcpu = em->vcpu;
 	u32 events = em->cpu.events, shadow = 0;
@@ -63,6 +63,7 @@ static void finish(struct ferry_emulation *em)
 	insn_replay_reset(&em->replay);
 	vcpu->count.emulated++;
 	em->executed[em->id]++;
+	em->foreign[em->id] += foreign;
 	if (events & INSN_EV_SHADOW_STI)
 		shadow |= FERRY_EVENTS_SHADOW_STI;
 	if (events & INSN_EV_SHADOW_SS)
@@ -169,7 +170,7 @@ enum ferry_next ferry_emulation_step(struct ferry_emulation *em, bool atomic, fe
 		ferry_emulation_store(em);
 		switch (ret) {
 		case INSN_DONE:
-			finish(em);
+			finish(em, vet);
 			return FERRY_RESUME;
 		case INSN_FAULT:
 			insn_replay_reset(&em->replay);
@@ -413,6 +414,42 @@ int ferry_translate(struct ferry_vcpu *vcpu, struct ferry_translate *args)
 	args->gpa = ret == INSN_DONE ? walk.gpa : 0;
 	args->error_code = ret == INSN_FAULT ? walk.error : 0;
 	return ret == INSN_DONE || ret == INSN_FAULT ? 0 : -ENOMEM;
+}
+
+/* -------------------------------------------------------------------- counters */
+
+static const char *const names[INSN_OP_EXECUTED_END] = {
+#define X(name) [INSN_OP_##name] = #name,
+	INSN_IDS_EXECUTED(X)
+#undef X
+};
+
+/**
+ * ferry_emulation_count() - FERRY_GET_EMULATED: the next instruction that was ever emulated
+ * @vm: the VM
+ * @args: in and out
+ *
+ * Counters are read while vCPUs go on counting. Return: 0, -ENOENT.
+ */
+long ferry_emulation_count(struct ferry_vm *vm, struct ferry_emulated *args)
+{
+	struct ferry_vcpu *vcpu;
+	int i;
+
+	for (; args->index < INSN_OP_EXECUTED_END; args->index++) {
+		args->count = 0;
+		args->foreign = 0;
+		ferry_for_each_vcpu(i, vcpu, vm) {
+			args->count += READ_ONCE(vcpu->emulation->executed[args->index]);
+			args->foreign += READ_ONCE(vcpu->emulation->foreign[args->index]);
+		}
+		if (!args->count || !names[args->index])
+			continue;
+		memset(args->name, 0, sizeof(args->name));
+		strscpy(args->name, names[args->index], sizeof(args->name));
+		return 0;
+	}
+	return -ENOENT;
 }
 
 /* ------------------------------------------------------------------ life cycle */

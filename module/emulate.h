@@ -30,6 +30,7 @@ enum busy {
  * @bad_gpa: what stopped the emulation
  * @id: the current instruction
  * @executed: instructions carried out, by enum insn_id
+ * @foreign: of these, those from foreign.c
  */
 struct ferry_emulation {
 	struct insn_cpu cpu;
@@ -47,6 +48,7 @@ struct ferry_emulation {
 	u64 bad_gpa;
 	u16 id;
 	u64 executed[INSN_OP_EXECUTED_END];
+	u64 foreign[INSN_OP_EXECUTED_END];
 };
 
 typedef int ferry_vet_fn(struct ferry_emulation *em, const struct insn *insn);

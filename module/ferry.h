@@ -452,6 +452,7 @@ int ferry_clock_set_state(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 grou
 /* ----- emulate.c: lib/insn over this vCPU */
 int ferry_emulation_init(struct ferry_vcpu *vcpu);
 void ferry_emulation_free(struct ferry_vcpu *vcpu);
+long ferry_emulation_count(struct ferry_vm *vm, struct ferry_emulated *args); /* the ioctl */
 /* Emulate the instruction at RIP. stage tells what may be done; NEXT_STAGE leaves no trace.
  * TO_USER: run page holds an IO or MMIO request, or an emulation error. */
 enum ferry_next ferry_emulate(struct ferry_vcpu *vcpu, enum ferry_stage stage);

@@ -258,6 +258,13 @@ static long vm_get_exit_name(void *object, void *arg)
 	return 0;
 }
 
+static long vm_get_emulated(void *object, void *arg)
+{
+	struct ferry_emulated *args = arg;
+
+	return args->reserved ? -EINVAL : ferry_emulation_count(object, args);
+}
+
 static long vm_create_vcpu(void *object, void *arg)
 {
 	struct ferry_create_vcpu *args = arg;
@@ -316,6 +323,7 @@ static const struct ferry_ioctl vm_ioctls[] = {
 	FERRY_IOCTL(FERRY_GET_STATS, struct ferry_stats, 0, FERRY_IOC_OUT, vm_get_stats),
 	FERRY_IOCTL(FERRY_GET_EXIT_NAME, struct ferry_exit_name, 0, FERRY_IOC_OUT,
 		    vm_get_exit_name),
+	FERRY_IOCTL(FERRY_GET_EMULATED, struct ferry_emulated, 0, FERRY_IOC_OUT, vm_get_emulated),
 	FERRY_IOCTL(FERRY_CREATE_VCPU, struct ferry_create_vcpu, 0, 0, vm_create_vcpu),
 	FERRY_IOCTL(FERRY_GET_STATE, struct ferry_state, 0, FERRY_IOC_OUT, vm_get_state),
 	FERRY_IOCTL(FERRY_SET_STATE, struct ferry_state, 0, 0, vm_set_state),

@@ -146,6 +146,8 @@ static void print_stat(json_object *o, int indent)
 	json_object_object_foreach(o, key, v)
 	{
 		if (json_object_is_type(v, json_type_object)) {
+			if (!json_object_object_length(v))
+				continue;
 			printf("%*s%s:\n", indent, "", key);
 			print_stat(v, indent + 2);
 		} else if (json_object_is_type(v, json_type_array)) {

@@ -224,6 +224,21 @@ static u64 own_memory(const struct vm *vm)
 	return kib << 10;
 }
 
+/* By name: all, and those that only the guest's CPU has. */
+static void add_emulated(json_object *o, int fd)
+{
+	json_object *all = json_object_new_object(), *foreign = json_object_new_object();
+	struct ferry_emulated e = { 0 };
+
+	for (; ferry_next_emulated(fd, &e); e.index++) {
+		json_object_object_add(all, (char *)e.name, json_u64(e.count));
+		if (e.foreign)
+			json_object_object_add(foreign, (char *)e.name, json_u64(e.foreign));
+	}
+	json_object_object_add(o, "emulated_instructions", all);
+	json_object_object_add(o, "foreign_instructions", foreign);
+}
+
 static json_object *stat_counters(struct session *s, struct error *err)
 {
 	static const struct {
@@ -259,6 +274,7 @@ static json_object *stat_counters(struct session *s, struct error *err)
 		if (st.exits[i])
 			json_object_object_add(exits, name, json_u64(st.exits[i]));
 	json_object_object_add(o, "exits", exits);
+	add_emulated(o, vm->fd);
 	pthread_mutex_lock(&vm->lock);
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		io += vm->vcpu[i].io_exits;

@@ -307,6 +307,15 @@ bool ferry_exit_name(int vm, u32 index, char name[24])
 	return true;
 }
 
+bool ferry_next_emulated(int vm, struct ferry_emulated *e)
+{
+	e->size = sizeof(*e);
+	if (ioctl(vm, FERRY_GET_EMULATED, e))
+		return false;
+	e->name[sizeof(e->name) - 1] = 0;
+	return true;
+}
+
 /* ---------------------------------------------------------------- migration */
 
 const char *ferry_phase_name(u32 phase)

@@ -43,6 +43,8 @@ int ferry_pause(int vm, struct error *err);
 int ferry_continue(int vm, bool guest_stopped, struct error *err);
 int ferry_get_stats(int fd, struct ferry_stats *stats, struct error *err);
 /* false past the last exit kind. */
+/* From e->index, 0 at first; false: no more. Go on with ++e->index. */
+bool ferry_next_emulated(int vm, struct ferry_emulated *e);
 bool ferry_exit_name(int vm, u32 index, char name[24]);
 
 /* One migration phase: @request is FERRY_MIGRATE_SEND ... FERRY_MIGRATE_ABORT. */

@@ -52,6 +52,7 @@ static const struct call {
 	CALL(VM, CONTINUE, pause, false),
 	CALL(VM, GET_STATS, stats, true),
 	CALL(VM, GET_EXIT_NAME, exit_name, true),
+	CALL(VM, GET_EMULATED, emulated, false),
 	CALL(VM, CREATE_VCPU, create_vcpu, false),
 	CALL(VM, GET_STATE, state, false),
 	CALL(VM, SET_STATE, state, false),

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "lib/cpu/policy.h"
 #include "lib/cpu/vuln.h"
@@ -375,6 +376,39 @@ static void test_stack(void)
 		diag("vector %llu at %llx", (long long)t.trap->vector, (long long)t.trap->rip);
 }
 
+/* How often an instruction was carried out because this CPU does not do it for the guest. */
+static u64 foreign(const char *name)
+{
+	struct ferry_emulated e = { .size = sizeof(e) };
+
+	for (; !ioctl(t.vm, FERRY_GET_EMULATED, &e); e.index++)
+		if (!strcmp((char *)e.name, name))
+			return e.foreign <= e.count ? e.foreign : 0;
+	return 0;
+}
+
+static void test_counters(void)
+{
+	const char *theirs = amd_host ? "SYSENTER" : "SYSCALL", *ours = amd_host ? "SYSCALL" : "SYSENTER";
+	u64 before;
+
+	if (vendor == ARTIFICIAL)
+		return;
+	if (vendor != (amd_host ? INTEL : AMD)) {
+		ok_eq(foreign(ours), 0, "%s guest: no %s was emulated", vendor_names[vendor], ours);
+		return;
+	}
+	boot(amd_host ? M64 : LEGACY, HIGH | ENTRY64, HIGH | ENTRY32);
+	before = foreign(theirs);
+	if (amd_host)
+		STEP(M64, true, SYSENTER_CODE);
+	else
+		STEP(LEGACY, true, SYSCALL_CODE);
+	ok(before, "%s guest: %s is counted", vendor_names[vendor], theirs);
+	ok_eq(foreign(theirs), before + 1, "once each time");
+	ok_eq(foreign("ADD"), 0, "and nothing else");
+}
+
 /* Both calls, whoever made the CPU; KVM's number for "no such call". */
 TINY_SNIPPET(calls, 64,
 	     "xor %eax, %eax; vmcall; out %eax, $0xf1\n"
@@ -434,6 +468,7 @@ int main(void)
 		test_half();
 		test_stack();
 		test_calls();
+		test_counters();
 		tiny_close(&t);
 	}
 	test_ignore(CPU_SYSCALL_IGNORE, "ignore");

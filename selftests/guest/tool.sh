@@ -69,6 +69,7 @@ start idle "guest.end=sleep"; check $? 0 "a guest comes up"
 run list; grep -q "^idle *running" /tmp/out; check $? 0 "list shows it"
 run run --name idle --kernel $kernel; check $status 8 "its name is taken"
 run stat idle; grep -q "cpuid" /tmp/out; check $? 0 "stat shows exits by name"
+grep -A3 "emulated_instructions" /tmp/out | grep -q "[A-Z]"; check $? 0 "and emulated instructions by theirs"
 run stat --json idle; grep -q '"unknown_msr_reads":' /tmp/out; check $? 0 "stat --json is complete"
 memory=$(sed 's/.*"tool_memory":\([0-9]*\).*/\1/' /tmp/out)
 [ "$memory" -gt 0 ] && [ "$memory" -lt 5242880 ]

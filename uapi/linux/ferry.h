@@ -380,10 +380,30 @@ struct ferry_exit_name {
 	__u8 name[24];
 };
 
+/**
+ * struct ferry_emulated - how often one instruction was emulated (FERRY_GET_EMULATED)
+ * @index: in: where to begin, 0 at first; out: the instruction found. Ask again from @index + 1
+ * @count: by all vCPUs, since the VM was made here
+ * @foreign: of these, those that this CPU refused and the guest's has
+ * @name: as the emulator calls it: "SYSENTER"
+ *
+ * Instructions that were never emulated are passed over. Errors: -ENOENT no more.
+ */
+struct ferry_emulated {
+	__u32 size;
+	__u32 flags;
+	__u32 index;
+	__u32 reserved;
+	__u64 count;
+	__u64 foreign;
+	__u8 name[24];
+};
+
 #define FERRY_PAUSE _IOW(FERRY_IOC, 0x20, struct ferry_pause)
 #define FERRY_CONTINUE _IOW(FERRY_IOC, 0x21, struct ferry_pause)
 #define FERRY_GET_STATS _IOWR(FERRY_IOC, 0x22, struct ferry_stats)
 #define FERRY_GET_EXIT_NAME _IOWR(FERRY_IOC, 0x23, struct ferry_exit_name)
+#define FERRY_GET_EMULATED _IOWR(FERRY_IOC, 0x24, struct ferry_emulated)
 
 /* ----------------------------------------------------------------- vCPU and runs */
 
