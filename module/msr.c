@@ -22,7 +22,7 @@
 enum home {
 	HARDWARE, /* the backend holds it */
 	FIELD, /* a u64 in struct ferry_vcpu */
-	CONSTANT, /* reads .value, ignores writes */
+	CONSTANT, /* reads what the policy says, or .value; ignores writes */
 	FUNCTION, /* fn() */
 };
 
@@ -32,6 +32,7 @@ enum home {
 #define FROZEN BIT(2) /* guest writes other than the present value are #GP */
 #define INTEL_ONLY BIT(3) /* guests of another vendor have no such MSR */
 #define AMD_ONLY BIT(4)
+#define NOT_AMD BIT(5) /* nor have AMD's */
 
 struct msr_row {
 	u32 first, last;
@@ -310,7 +311,8 @@ static const struct msr_row rows[] = {
 	{ MSR_IA32_MCG_CAP, MSR_IA32_MCG_CAP, CONSTANT }, /* no banks */
 	{ MSR_IA32_MCG_STATUS, MSR_IA32_MCG_STATUS, FIELD, SAVED, IN_VCPU(msr.mcg_status),
 	  .mask = 7 },
-	{ MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE, FIELD, SAVED, IN_VCPU(msr.misc_enable) },
+	{ MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE, FIELD, SAVED | NOT_AMD,
+	  IN_VCPU(msr.misc_enable) },
 	/* Branch tracing is not offered: 0 is all there is. */
 	{ MSR_IA32_DEBUGCTLMSR, MSR_IA32_DEBUGCTLMSR, CONSTANT, FROZEN },
 	{ MSR_IA32_LASTBRANCHFROMIP, MSR_IA32_LASTINTTOIP, CONSTANT, FROZEN },
@@ -363,6 +365,8 @@ static const struct msr_row *find_row(struct ferry_vm *vm, u32 index)
 		} else {
 			if ((row->flags & INTEL_ONLY) && vm->guest_vendor != FERRY_VENDOR_INTEL)
 				return NULL;
+			if ((row->flags & NOT_AMD) && vm->guest_vendor == FERRY_VENDOR_AMD)
+				return NULL;
 			if ((row->flags & AMD_ONLY) && vm->guest_vendor != FERRY_VENDOR_AMD)
 				return NULL;
 			return row;
@@ -400,7 +404,8 @@ static int row_read(struct ferry_vcpu *vcpu, const struct msr_row *row, u32 inde
 		*value = *field(vcpu, row, index);
 		return 0;
 	case CONSTANT:
-		*value = row->value;
+		if (!ferry_policy_msr(vcpu->vm, index, value))
+			*value = row->value;
 		return 0;
 	default:
 		return row->fn(vcpu, index, value, false, host);
@@ -485,7 +490,8 @@ void ferry_msr_reset(struct ferry_vcpu *vcpu)
 {
 	memset(&vcpu->msr, 0, sizeof(vcpu->msr));
 	vcpu->msr.misc_enable = MSR_IA32_MISC_ENABLE_FAST_STRING;
-	vcpu->msr.de_cfg = BIT_ULL(1);
+	if (!ferry_policy_msr(vcpu->vm, MSR_AMD64_DE_CFG, &vcpu->msr.de_cfg))
+		vcpu->msr.de_cfg = BIT_ULL(1);
 	if (!ferry_policy_msr(vcpu->vm, MSR_IA32_UCODE_REV, &vcpu->msr.bios_sign))
 		vcpu->msr.bios_sign = vcpu->vm->guest_vendor == FERRY_VENDOR_INTEL ?
 					      0x100000000ULL :

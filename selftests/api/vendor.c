@@ -67,6 +67,7 @@ static void identity(void *host)
 
 	memcpy(&cpu_policy_find_mut(host, 0, 0)->reg[CPU_EBX], ids[vendor], sizeof(ids[0]));
 	cpu_policy_set_settings(host, &s);
+	cpu_policy_set_msr(host, 0xc0010141, 0x15);
 }
 
 static void open_as(enum vendor v, u32 how)
@@ -376,6 +377,82 @@ static void test_stack(void)
 		diag("vector %llu at %llx", (long long)t.trap->vector, (long long)t.trap->rip);
 }
 
+/* MSRs that only one vendor's CPUs have; RDMSR tells, #GP(0) elsewhere. */
+TINY_SNIPPET(read_msr, 64, "rdmsr; out %eax, $0xf1\n");
+TINY_SNIPPET(write_msr, 64, "wrmsr; rdmsr; mov %edx, %eax; out %eax, $0xf1\n");
+
+static bool access_msr(const char *code, size_t length, u32 index, u32 high, u32 *value)
+{
+	struct ferry_state_general g;
+	int ret;
+
+	tiny_load(&t, TINY_64, code, length);
+	g = tiny_regs(&t);
+	g.gpr[FERRY_RCX] = index;
+	g.gpr[FERRY_RDX] = high;
+	tiny_set_regs(&t, &g);
+	ret = tiny_run(&t);
+	*value = ret == FERRY_EXIT_IO ? tiny_out(&t) : 0;
+	return ret == FERRY_EXIT_IO;
+}
+#define ACCESS_MSR(name, index, high, value)                                                       \
+	access_msr(name##_begin, (size_t)(name##_end - name##_begin), index, high, value)
+
+static void test_msrs(void)
+{
+	static const struct {
+		const char *name;
+		u32 index;
+		bool has[NR_VENDORS];
+	} rows[] = {
+		{ "PLATFORM_ID", 0x17, { true, false, false } },
+		{ "FEATURE_CONTROL", 0x3a, { true, false, false } },
+		{ "MISC_ENABLE", 0x1a0, { true, false, true } },
+		{ "the microcode revision", 0x8b, { true, true, true } },
+		{ "SYSCFG", 0xc0010010, { false, true, false } },
+		{ "HWCR", 0xc0010015, { false, true, false } },
+		{ "OSVW status", 0xc0010141, { false, true, false } },
+		{ "DE_CFG", 0xc0011029, { false, true, false } },
+	};
+	unsigned int i;
+	u32 value;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ok(ACCESS_MSR(read_msr, rows[i].index, 0, &value) == rows[i].has[vendor],
+		   "%s guest: %s is %sthere", vendor_names[vendor], rows[i].name,
+		   rows[i].has[vendor] ? "" : "not ");
+	ACCESS_MSR(read_msr, 0xc0010141, 0, &value);
+	ok_eq(value, vendor == AMD ? 0x15 : 0, "%s guest: OSVW is the policy's", vendor_names[vendor]);
+	if (!ACCESS_MSR(read_msr, 0xc0000103, 0, &value)) {
+		skip("this CPU has no TSC_AUX", "the upper half of TSC_AUX");
+		return;
+	}
+	/* SDM 2, RDTSCP: bits 63:32 reserved. AMD CPUs ignore them. */
+	i = ACCESS_MSR(write_msr, 0xc0000103, 1, &value);
+	ok(i == (vendor != INTEL) && !value, "%s guest: the upper half of TSC_AUX is %s",
+	   vendor_names[vendor], vendor == INTEL ? "#GP" : "ignored");
+}
+
+/* SDM 2, CPUID: beyond the last basic leaf the last one answers. APM 3: zero. */
+TINY_SNIPPET(beyond, 64,
+	     "xor %eax, %eax; cpuid; xor %ecx, %ecx; cpuid; mov %ebx, %r8d; xor %edx, %r8d\n"
+	     "mov $0x7fff, %eax; xor %ecx, %ecx; cpuid; mov %ebx, %r9d; or %ecx, %r9d; or %edx, %r9d\n"
+	     "or %eax, %r9d; xor %edx, %ebx; cmp %ebx, %r8d; sete %al; movzbl %al, %eax\n"
+	     "out %eax, $0xf1; mov %r9d, %eax; out %eax, $0xf1\n");
+
+static void test_cpuid(void)
+{
+	bool last, zero;
+
+	TINY_LOAD(&t, TINY_64, beyond);
+	tiny_run(&t);
+	last = tiny_out(&t);
+	tiny_run(&t);
+	zero = !tiny_out(&t);
+	ok(vendor == AMD ? zero : last, "%s guest: a leaf out of range is %s", vendor_names[vendor],
+	   vendor == AMD ? "zero" : "the last one");
+}
+
 /* How often an instruction was carried out because this CPU does not do it for the guest. */
 static u64 foreign(const char *name)
 {
@@ -469,6 +546,8 @@ int main(void)
 		test_stack();
 		test_calls();
 		test_counters();
+		test_msrs();
+		test_cpuid();
 		tiny_close(&t);
 	}
 	test_ignore(CPU_SYSCALL_IGNORE, "ignore");

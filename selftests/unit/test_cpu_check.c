@@ -264,6 +264,14 @@ static void effective(void)
 	ok(cpu_policy_has(&b, CPU_F_RSBA) && cpu_policy_has(&b, CPU_F_ARCH_CAPABILITIES),
 	   "RSBA brings the MSR with it");
 
+	cpu_policy_set_msr(&a, 0xc0010141, 0x15);
+	cpu_policy_set_msr(&a, 0xc0010142, 1);
+	cpu_effective(&b, &a, NULL, &d, &w);
+	ok(cpu_policy_find_msr(&b, 0xc0010141) && cpu_policy_find_msr(&b, 0xc0010141)->value == 0x15,
+	   "a policy says which errata the guest works around");
+	ok(!cpu_policy_find_msr(&b, 0xc0010142), "... and no other MSR");
+	ok_eq(cpu_policy_check(&b, &a, &work), CPU_CHECK_OK, "any host takes that");
+
 	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SKX);
 	cpu_policy_del_leaf(&a, 0xd);
 	ok_eq(cpu_effective(&b, &a, NULL, &d, &w), -ENODATA, "no layout, no guest");

@@ -95,6 +95,21 @@ static int pass_leaves(struct cpu_policy *out, const struct cpu_policy *policy,
 	return 0;
 }
 
+/* What the policy says of workarounds. */
+static int pass_errata(struct cpu_policy *out, const struct cpu_policy *policy)
+{
+	unsigned int i;
+
+	for (i = 0; i < CPU_NR_ERRATA_MSRS; i++) {
+		const struct cpu_msr *m = cpu_policy_find_msr(policy, cpu_errata_msrs[i]);
+		int ret = m ? cpu_policy_set_msr(out, m->index, m->value) : 0;
+
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 /* The features left of a policy, and its settings obeyed. */
 static void choose_features(const struct cpu_policy *policy, struct cpu_effective_work *work)
 {
@@ -278,6 +293,8 @@ int cpu_effective(struct cpu_policy *out, const struct cpu_policy *policy,
 		ret = cpu_policy_set(out, 7, 0, zero);
 	if (!ret && cpu_set_has(&work->after, CPU_F_TOPOEXT))
 		ret = cpu_policy_set(out, 0x8000001e, 0, zero);
+	if (!ret)
+		ret = pass_errata(out, policy);
 	settings = cpu_policy_settings(out);
 	settings.flags |= CPU_POLICY_EFFECTIVE;
 	if (!ret)

@@ -138,6 +138,16 @@ const struct cpu_set cpu_added = {
 	},
 };
 
+const u32 cpu_errata_msrs[CPU_NR_ERRATA_MSRS] = {
+	0x8b, /* microcode revision, both vendors */
+	0xc001001f, /* NB_CFG */
+	0xc0010140, 0xc0010141, /* OSVW: which errata the OS must work around (APM 2, appendix B) */
+	0xc0011020, /* LS_CFG */
+	0xc0011022, /* DC_CFG */
+	0xc0011029, /* DE_CFG */
+	0xc001102a, /* BU_CFG2 */
+};
+
 bool cpu_feature_virtualised(unsigned int nr)
 {
 	return cpu_set_has(&cpu_virtualised, nr) || cpu_set_has(&cpu_emulated, nr);

@@ -29,6 +29,13 @@ extern const struct cpu_set cpu_added;
 	(BIT_ULL(XSTATE_X87) | BIT_ULL(XSTATE_SSE) | BIT_ULL(XSTATE_AVX) | XSTATE_AVX512)
 #define CPU_VIRT_XSS 0ULL
 
+/*
+ * MSRs that enumerate no feature and tell a kernel which workarounds it needs: a policy that has one
+ * says what the guest reads there.
+ */
+#define CPU_NR_ERRATA_MSRS 8
+extern const u32 cpu_errata_msrs[CPU_NR_ERRATA_MSRS];
+
 bool cpu_feature_virtualised(unsigned int nr);
 
 #endif /* FERRY_LIB_CPU_VIRT_H */
