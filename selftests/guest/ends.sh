@@ -20,10 +20,16 @@ has() { # has FILE WORDS TEXT
 	check $? 0 "$3"
 }
 kernel=/tests/guest/multiboot.bin
+up() { # wait until the VM runs: that takes a host under KASAN ten seconds
+	for i in $(seq 150); do
+		ferry list | grep -q "^mb *running" && return
+		sleep 0.2
+	done
+}
 run() { # run LETTER [OPTIONS]
 	letter=$1
 	shift
-	timeout 20 ferry run --name mb --kernel $kernel --memory 4M --append "one two do:$letter" \
+	timeout 60 ferry run --name mb --kernel $kernel --memory 4M --append "one two do:$letter" \
 		"$@" >/tmp/con 2>/tmp/err </dev/null
 	status=$?
 }
@@ -42,9 +48,9 @@ run m; has /tmp/con "^all ones" "empty addresses and ports read all ones"
 
 # --- ends
 run x --debug-exit; check $status 33 "--debug-exit: 0x10 becomes 33"
-run x --debug-exit=0x501 --no-reboot & sleep 3; ferry stop --force mb 2>/dev/null; wait
+run x --debug-exit=0x501 --no-reboot & up; sleep 1; ferry stop --force mb 2>/dev/null; wait
 check "$(ls /run/ferry)" "" "at another port nothing happens"
-run x & sleep 3; ferry list >/tmp/list
+run x & up; sleep 1; ferry list >/tmp/list
 ferry stat mb >/tmp/stat; ferry stat --json mb >/tmp/seen
 ferry stop --force mb 2>/dev/null; wait
 has /tmp/list "^mb *running" "without --debug-exit the port is nobody's"
@@ -69,24 +75,24 @@ ferry stop --force mb 2>/dev/null; wait
 
 # --- the console
 printf 'hello\nq' >/tmp/in
-timeout 20 ferry run --name mb --kernel $kernel --memory 4M --append do:e >/tmp/con 2>/tmp/err \
+timeout 120 ferry run --name mb --kernel $kernel --memory 4M --append do:e >/tmp/con 2>/tmp/err \
 	</tmp/in
 check $? 0 "typed bytes arrive by interrupt"
 has /tmp/con "^hello$" "... and come back"
 head -c 3000 /dev/zero | tr '\0' x >/tmp/in; echo q >>/tmp/in
-timeout 20 ferry run --name mb --kernel $kernel --memory 4M --append do:e >/tmp/con 2>/tmp/err \
+timeout 120 ferry run --name mb --kernel $kernel --memory 4M --append do:e >/tmp/con 2>/tmp/err \
 	</tmp/in
 check "$(tr -cd x </tmp/con | wc -c)" 3000 "3000 bytes at once: none is lost"
 
 ferry run --name mb --kernel $kernel --memory 4M --append do:e --console socket:/tmp/sock \
 	2>/tmp/err </dev/null &
-sleep 2
+up
 test -S /tmp/sock; check $? 0 "a console on a socket"
 ferry stop --force mb; wait
 test -e /tmp/sock; check $? 1 "... is removed with the VM"
 ferry run --name mb --kernel $kernel --memory 4M --append do:e --console pty:/tmp/link \
 	2>/tmp/err </dev/null &
-sleep 2
+up
 cat /tmp/link >/tmp/con &
 reader=$!
 printf 'over the pty\nq' >/tmp/link
