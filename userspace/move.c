@@ -178,7 +178,10 @@ static void show_report(json_object *r, const char *name, const char *where)
 	       (unsigned long long)number(r, "pages_zero"),
 	       (unsigned long long)number(r, "final_pages"));
 	printf("  bytes        %s\n", human(number(r, "bytes")));
-	printf("  blackout     %s\n", milliseconds(number(r, "blackout_us")));
+	printf("  blackout     %s", milliseconds(number(r, "blackout_us")));
+	if (number(r, "predicted_blackout_us"))
+		printf(", predicted %s", milliseconds(number(r, "predicted_blackout_us")));
+	putchar('\n');
 	if (number(r, "verify_us"))
 		printf("  verified in  %s\n", milliseconds(number(r, "verify_us")));
 }

@@ -75,6 +75,7 @@ struct ferry_migration {
 	bool dest; /* else this side is, or may become, a source */
 	bool pinned; /* regions and vCPUs may not change */
 	bool cancel; /* another thread said FERRY_MIGRATE_ABORT */
+	char why[128]; /* ... and why, or empty; written once, before cancel */
 	u8 state; /* enum wire_source or enum wire_dest */
 	u32 flags; /* FERRY_MIGRATE_* of the caller */
 
@@ -100,11 +101,14 @@ struct ferry_migration {
 	unsigned long *bitmap[FERRY_MAX_REGIONS]; /* what is still to be sent */
 	u64 round_began; /* ktime ns */
 	u64 round_bytes; /* tx.offset then */
+	u64 round_clock; /* sending_clock() then */
+	u64 zero_ns; /* of this round, by that clock: spent on pages that were found to be zero */
+	u64 zero_began; /* 0: the last page was not zero */
 	u64 left; /* pages of this round, or of the frozen guest, not sent yet */
 	bool in_round;
 	bool stopped; /* vCPUs held and clocks paused by us */
 	u64 blackout_ns; /* budget */
-	u64 rate; /* bytes per second, of the last round */
+	u64 rate; /* bytes per second, of the last round, as far as the guest does not stand in its way */
 
 	/* destination */
 	void *definition;

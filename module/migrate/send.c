@@ -209,12 +209,39 @@ static int flush(struct ferry_migration *m, struct batch *b)
 	return err;
 }
 
+/*
+ * Nanoseconds, less those in which this thread stood ready and had no CPU. While the guest runs that is
+ * mostly its vCPUs' doing, and over when they are stopped.
+ */
+static u64 sending_clock(void)
+{
+	u64 now = ktime_get_ns();
+
+#ifdef CONFIG_SCHED_INFO
+	now -= current->sched_info.run_delay;
+#endif
+	return now;
+}
+
+/* Zero pages cost time and next to no bytes: what they take is no measure of the link. */
+static void count_zero(struct ferry_migration *m, bool zero)
+{
+	if (zero && !m->zero_began) {
+		m->zero_began = sending_clock();
+	} else if (!zero && m->zero_began) {
+		m->zero_ns += sending_clock() - m->zero_began;
+		m->zero_began = 0;
+	}
+}
+
 static void add(struct ferry_migration *m, struct batch *b, u64 gfn)
 {
 	struct page *page = ferry_memory_page(m->vm, gfn);
 	struct ferry_stream_run *last = b->runs ? &b->run[b->runs - 1] : NULL;
+	bool zero = !page || wire_is_zero(page_address(page), PAGE_SIZE);
 
-	if (page && !wire_is_zero(page_address(page), PAGE_SIZE)) {
+	count_zero(m, zero);
+	if (!zero) {
 		b->gfn[b->nr] = gfn;
 		b->page[b->nr++] = page_address(page);
 	} else if (last && last->gfn + last->count == gfn) {
@@ -265,6 +292,7 @@ static int send_pages(struct ferry_migration *m, bool restart)
 			page = find_next_bit(m->bitmap[i], npages, page + 1);
 		}
 	}
+	count_zero(m, false);
 	if (!err)
 		err = flush(m, b);
 	kvfree(b);
@@ -273,6 +301,9 @@ static int send_pages(struct ferry_migration *m, bool restart)
 
 static int begin_round(struct ferry_migration *m)
 {
+	m->round_clock = sending_clock();
+	m->zero_ns = 0;
+	m->zero_began = 0;
 	m->in_round = true;
 	m->round_began = ktime_get_ns();
 	m->round_bytes = m->tx.offset;
@@ -285,7 +316,7 @@ static int begin_round(struct ferry_migration *m)
 /* The round is over when the destination has it all: only then is its rate a rate. */
 static int end_round(struct ferry_migration *m)
 {
-	u64 took, bytes;
+	u64 took, bytes, now;
 	int err;
 
 	if (m->in_round) {
@@ -297,12 +328,14 @@ static int end_round(struct ferry_migration *m)
 	err = hear(m, FERRY_REC_ROUND_ACK, patience(m));
 	if (err)
 		return err;
-	took = max_t(u64, ktime_get_ns() - m->round_began, 1);
+	took = max_t(s64, sending_clock() - m->round_clock - m->zero_ns, 1);
 	bytes = m->tx.offset - m->round_bytes;
+	now = ktime_get_ns();
+	FERRY_PROGRESS(m, bytes_per_second, mul_div_sat(bytes, NSEC_PER_SEC,
+							max_t(s64, now - m->round_began, 1)));
 	/* A short round says little about the link: latency is most of it. */
 	if (bytes >= SZ_256K || !m->rate)
 		m->rate = mul_div_sat(bytes, NSEC_PER_SEC, took) ?: 1;
-	FERRY_PROGRESS(m, bytes_per_second, m->rate);
 	return 0;
 }
 
