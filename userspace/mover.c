@@ -45,6 +45,21 @@ static void close_target(struct mover *m, int fd, bool keep)
 
 /* --------------------------------------------------------------------- phases */
 
+/* The VM came to an end here before the move did. */
+static void vm_over(struct mover *m)
+{
+	struct vm *vm = m->vm;
+	bool again;
+
+	pthread_mutex_lock(&vm->lock);
+	again = vm->outcome.end == VM_END_REBOOT && !vm->def->no_reboot;
+	fail(&m->err, again ? FERRY_X_ABORTED : FERRY_X_NO_VM,
+	     again ? "%.1000s while it was being moved; it starts again here, and can be moved then" :
+		     "%.1000s while the VM was being moved; it runs nowhere now",
+	     again ? "the guest rebooted" : vm->outcome.text);
+	pthread_mutex_unlock(&vm->lock);
+}
+
 static void aborted(struct mover *m)
 {
 	m->result = MOVE_ABORTED;
@@ -52,6 +67,8 @@ static void aborted(struct mover *m)
 		fail(&m->err, FERRY_X_TIMEOUT,
 		     "the move did not end within %.1f s and was given up; the VM goes on here",
 		     m->request.timeout_us / 1e6);
+	else if (atomic_load(&m->leave))
+		vm_over(m);
 	else if (atomic_load(&m->cancel))
 		fail(&m->err, FERRY_X_ABORTED, "the move was cancelled; the VM goes on here");
 }
@@ -301,7 +318,17 @@ void mover_watch(struct mover *m)
 
 void mover_end(struct mover *m)
 {
+	struct ferry_migrate why = { .fd = -1 };
+	struct error ignored = { 0 };
+
 	atomic_store(&m->leave, true);
+	pthread_mutex_lock(&m->vm->lock);
+	snprintf((char *)why.error, sizeof(why.error), "%.100s", m->vm->outcome.end == VM_END_REBOOT ?
+		 "the guest rebooted" : m->vm->outcome.text);
+	pthread_mutex_unlock(&m->vm->lock);
+	/* The other side is told why; a move that has not reached the module is ended by the signal. */
+	ferry_migrate(m->vm->fd, FERRY_MIGRATE_ABORT, &why, &ignored);
+	json_object_put(ignored.detail);
 	while (!atomic_load(&m->done)) {
 		mover_cancel(m);
 		usleep(10000);

@@ -179,6 +179,7 @@ int ferry_migration_open(struct ferry_migration *m, struct ferry_migrate *args, 
 	memset(m->error, 0, sizeof(m->error));
 	m->flags = args->flags;
 	m->cancel = false;
+	memset(m->why, 0, sizeof(m->why));
 	m->greeted = false;
 	m->abort_unsaid = false;
 	m->in_round = false;
@@ -232,6 +233,12 @@ int ferry_migration_fail(struct ferry_migration *m, int err, const char *fmt, ..
 	return err;
 }
 
+/* Cancelled by whom, if he said so. */
+static const char *cancelled(struct ferry_migration *m)
+{
+	return smp_load_acquire(&m->cancel) && m->why[0] ? m->why : "cancelled";
+}
+
 /* wire_rx_next() failed: its reason names the record and its offset. */
 int ferry_migration_rx_fail(struct ferry_migration *m, int err)
 {
@@ -245,7 +252,7 @@ int ferry_migration_rx_fail(struct ferry_migration *m, int err)
 	m->err_record = e->record;
 	m->err_offset = e->offset;
 	if (err == -EINTR || err == -ECANCELED)
-		return ferry_migration_fail(m, err, "cancelled");
+		return ferry_migration_fail(m, err, "%s", cancelled(m));
 	if (err == -ETIMEDOUT && m->link.limit && ktime_get_ns() > m->link.limit)
 		return err; /* ferry_source_over() says why */
 	if (err == -ETIMEDOUT)
@@ -432,8 +439,9 @@ int ferry_source_over(struct ferry_migration *m, int err)
 		ferry_migration_fail(m, err, "the guest stood still for %llu ms and the move had not"
 				     " ended: the link has become too slow; the guest runs on here",
 				     div_u64(ktime_get_ns() - m->frozen, NSEC_PER_MSEC));
-	ferry_migration_fail(m, err, event == WIRE_EV_CANCEL ? "cancelled" :
-			     err == -ETIMEDOUT ? "the other side did not answer in time" :
+	if (event == WIRE_EV_CANCEL)
+		ferry_migration_fail(m, err, "%s", cancelled(m));
+	ferry_migration_fail(m, err, err == -ETIMEDOUT ? "the other side did not answer in time" :
 			     err == -ENOSPC ? "no space is left for the file" :
 			     event == WIRE_EV_LOST && m->link.file ? "nobody reads the pipe any more" :
 			     event == WIRE_EV_LOST ? "the connection to the other side was lost" :
@@ -535,8 +543,9 @@ int ferry_dest_over(struct ferry_migration *m, int err)
 
 	if (err == -ERESTARTNOHAND)
 		return err;
-	ferry_migration_fail(m, err, event == WIRE_EV_CANCEL ? "cancelled" :
-			     err == -ETIMEDOUT ? "the source fell silent" :
+	if (event == WIRE_EV_CANCEL)
+		ferry_migration_fail(m, err, "%s", cancelled(m));
+	ferry_migration_fail(m, err, err == -ETIMEDOUT ? "the source fell silent" :
 			     event == WIRE_EV_LOST ? "the connection to the source was lost" :
 			     err == -ENOMEM ? "not enough memory on this host" :
 			     "receiving failed (%d)", err);
@@ -612,6 +621,18 @@ static int abort_dest(struct ferry_migration *m)
 	return -EBUSY; /* COMMIT was heard */
 }
 
+/* The first to cancel a call says why. */
+static void cancel_call(struct ferry_vm *vm, const struct ferry_migrate *args)
+{
+	struct ferry_migration *m = vm->migration;
+
+	mutex_lock(&vm->lock);
+	if (!m->cancel && memchr(args->error, 0, sizeof(args->error)))
+		strscpy(m->why, (const char *)args->error, sizeof(m->why));
+	smp_store_release(&m->cancel, true);
+	mutex_unlock(&vm->lock);
+}
+
 /**
  * ferry_migrate_abort() - FERRY_MIGRATE_ABORT
  * @vm: the VM
@@ -632,7 +653,7 @@ int ferry_migrate_abort(struct ferry_vm *vm, struct ferry_migrate *args)
 
 		if (phase == FERRY_MIGRATE_IN_DOUBT || phase == FERRY_MIGRATE_COMMITTED)
 			return -EBUSY;
-		WRITE_ONCE(vm->migration->cancel, true);
+		cancel_call(vm, args);
 		return 0;
 	}
 	if (IS_ERR(m))

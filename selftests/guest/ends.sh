@@ -112,4 +112,38 @@ check "$(cat /tmp/con)" "" "... prints nothing"
 run p --boot pvh; check $status 16 "--boot pvh with a Multiboot image"
 run p --boot multiboot; check $status 0 "--boot multiboot"
 check "$(ls /run/ferry)" "" "nothing is left behind"
+
+# --- a guest that powers off while it moves
+head -c 3000000 /dev/urandom >/tmp/mod1
+mkfifo /tmp/keys
+ferry run --name mb --kernel $kernel --memory 8M --append do:e --initrd /tmp/mod1 >/tmp/con \
+	2>/tmp/err </tmp/keys &
+vm=$!
+exec 3>/tmp/keys
+FERRY_RUN_DIR=/run/there FERRY_STATE_DIR=/tmp/there ferry receive 127.0.0.1:7001 --plain --once \
+	>/tmp/receive 2>&1 </dev/null &
+receiver=$!
+up
+sleep 2
+ferry migrate mb 127.0.0.1:7001 --plain --bandwidth 100K >/tmp/move 2>&1 &
+move=$!
+for i in $(seq 100); do
+	ferry list | grep -q "^mb *migrating" && break
+	sleep 0.2
+done
+sleep 1
+echo q >&3
+exec 3>&-
+wait $move; check $? 6 "the guest powers off while it moves: the move ends with 6"
+tr '\r' '\n' </tmp/move >/tmp/con
+has /tmp/con "the guest powered off while the VM was being moved; it runs nowhere" "... and says why"
+wait $vm; check $? 0 "... its process with 0"
+for i in $(seq 50); do
+	grep -q powered /tmp/receive && break
+	sleep 0.2
+done
+has /tmp/receive "the guest powered off" "... and the other side is told"
+kill $receiver 2>/dev/null
+wait $receiver
+check "$(ls /run/ferry /run/there | grep -v :)" "" "... nothing is left on either"
 echo "1..$n"
