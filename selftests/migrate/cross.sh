@@ -28,9 +28,12 @@ ok() {
 say() {
 	echo "# $*"
 }
-# Both hosts stop together: the other one reads of it at its next barrier.
+# Both hosts stop together: the other one reads of it in the next note.
 end() {
 	[ $failed = 0 ] || {
+		for i in $(seq 0 $legs); do
+			lab put leg-"$i" 1 0
+		done
 		for log in /tmp/run.log /tmp/receive.log; do
 			[ ! -s $log ] || tail -n 15 $log | cut -c1-400 | sed 's/^/# tool: /'
 		done
@@ -101,7 +104,7 @@ fi
 leg=0
 seen=0
 while [ $leg -lt $legs ]; do
-	note=$(LAB_WAIT=400 lab get leg-$leg)
+	note=$(LAB_WAIT=900 lab get leg-$leg)
 	[ "${note% *}" = 0 ] || { failed=1; end; }
 	leg=$((leg + 1))
 	case $LAB_HOST$((leg % 2)) in
@@ -130,7 +133,7 @@ if [ "$LAB_HOST" = b ]; then
 	LAB_WAIT=120 lab get over >/dev/null
 	ok "nothing of it is left here" sh -c '! ferry list | grep -qw cross'
 else
-	note=$(LAB_WAIT=60 lab get leg-$legs)
+	note=$(LAB_WAIT=900 lab get leg-$legs)
 	[ "${note% *}" = 0 ] || { failed=1; end; }
 	ok "leg $legs over: the guest computes on" beyond "${note#* }" 60
 	beyond $(($(steps $con | tail -n 1) + 10)) 60
