@@ -165,7 +165,7 @@ struct ferry_vcpu {
 	struct ferry_run *run;
 	int running; /* a thread is in FERRY_RUN */
 	bool busy; /* ... and may touch guest state; false while it waits out a hold */
-	bool unsettled; /* state was set: segments are to be fitted to it before the vCPU runs */
+	bool unsettled; /* state was set: it is made to fit together before the vCPU runs */
 	u32 mp_state; /* FERRY_MP_* */
 	atomic_t nmi_pending; /* 0..2 */
 	int sipi_vector; /* latched SIPI, -1 none */
@@ -328,7 +328,7 @@ long ferry_state_ioctl(struct ferry_vm *vm, struct ferry_vcpu *vcpu, struct ferr
 /* What may be called of segments outside the backends: see lib/state/settle.h. */
 void ferry_get_segment(struct ferry_vcpu *vcpu, unsigned int nr, struct ferry_segment *seg);
 void ferry_set_segment(struct ferry_vcpu *vcpu, unsigned int nr, const struct ferry_segment *seg);
-void ferry_settle_segments(struct ferry_vcpu *vcpu);
+void ferry_settle_state(struct ferry_vcpu *vcpu);
 
 /* ----- fpu.c: begin/end bracket the run section; load/put swap XCR0 with irqs off */
 int ferry_fpu_init(struct ferry_vcpu *vcpu);

@@ -92,18 +92,20 @@ void ferry_set_segment(struct ferry_vcpu *vcpu, unsigned int nr, const struct fe
 }
 
 /**
- * ferry_settle_segments() - make what state groups have brought fit together
+ * ferry_settle_state() - make what state groups have brought fit together
  * @vcpu: the vCPU, about to run; its lock is held
  *
- * Segments, control and general registers are set one after the other, in any order: only now is it
- * known which mode the segments are for.
+ * Segments, events, control and general registers are set one after the other, in any order: only
+ * now is it known which mode the segments are for, and whether interrupts are on.
  */
-void ferry_settle_segments(struct ferry_vcpu *vcpu)
+void ferry_settle_state(struct ferry_vcpu *vcpu)
 {
+	u32 shadow = ferry_backend->get_shadow(vcpu);
 	struct ferry_segment seg;
 	unsigned int i;
 
 	vcpu->unsettled = false;
+	ferry_backend->set_shadow(vcpu, x86_shadow_settle(shadow, vcpu->rflags));
 	for (i = 0; i < FERRY_NR_SEGS; i++) {
 		ferry_get_segment(vcpu, i, &seg);
 		ferry_backend->set_segment(vcpu, i, &seg);
@@ -175,7 +177,7 @@ static int get_events(struct ferry_vcpu *vcpu, void *buf)
 	*e = (struct ferry_state_events){
 		.injected = vcpu->injected,
 		.pending = vcpu->pending,
-		.flags = ferry_backend->get_shadow(vcpu),
+		.flags = x86_shadow_settle(ferry_backend->get_shadow(vcpu), vcpu->rflags),
 		.nmi_pending = atomic_read(&vcpu->nmi_pending),
 	};
 	if (ferry_backend->get_nmi_mask(vcpu))
@@ -224,6 +226,7 @@ static int set_events(struct ferry_vcpu *vcpu, const void *buf)
 	atomic_set(&vcpu->nmi_pending, e->nmi_pending);
 	ferry_backend->set_shadow(vcpu, e->flags & shadow);
 	ferry_backend->set_nmi_mask(vcpu, e->flags & FERRY_EVENTS_NMI_MASKED);
+	vcpu->unsettled = true;
 	return 0;
 }
 

@@ -588,7 +588,7 @@ static long vcpu_run(struct ferry_vcpu *vcpu)
 	vcpu->run->exit_reason = FERRY_EXIT_NONE;
 	begin_busy(vcpu);
 	if (unlikely(vcpu->unsettled))
-		ferry_settle_segments(vcpu);
+		ferry_settle_state(vcpu);
 	ret = run_loop(vcpu);
 	end_busy(vcpu);
 	if (ret == -EINTR)

@@ -120,6 +120,7 @@ static noinline bool slow_before(struct ferry_vcpu *vcpu, struct svm_vcpu *svm)
 			return false;
 		}
 		memcpy(svm->before, &svm->vmcb->save, SAVED_BYTES);
+		svm->shadow_movss = false;
 	}
 	if ((svm->attention & SVM_INJECT) && svm_illegal_event(svm)) {
 		refuse(svm, SVM_REFUSAL_EVENT, svm->vmcb->control.event_inj);

@@ -246,7 +246,8 @@ void svm_set_segment(struct ferry_vcpu *vcpu, int seg, const struct ferry_segmen
 	out->base = in->base;
 	out->limit = in->limit;
 	out->selector = in->selector;
-	out->attrib = in->attrib & FERRY_SEG_UNUSABLE ? 0 : in->attrib & 0xfff;
+	/* What is null has no P, and of SS its DPL all the same. */
+	out->attrib = in->attrib & 0xfff;
 	if (seg == FERRY_SEG_TR && svm_hw.idle_tss)
 		out->attrib &= ~2;
 	/* CPL has its own field here; SS.DPL carries it in the neutral form, null SS included. */
@@ -384,24 +385,30 @@ int svm_set_msr(struct ferry_vcpu *vcpu, u32 index, u64 value)
 /* -------------------------------------------------- interrupt shadow, control, debug */
 
 /*
- * One bit for STI's and MOV SS's. With IF clear it cannot be STI's, and VT-x refuses that pairing
- * (SDM 26.3.1.5); with IF set the common case is named.
+ * One bit for STI's and MOV SS's. What it was set for is remembered until the guest runs; after that
+ * the common case is named.
  */
 u32 svm_get_shadow(struct ferry_vcpu *vcpu)
 {
-	if (!(to_svm(vcpu)->vmcb->control.int_state & SVM_INT_SHADOW))
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	if (!(svm->vmcb->control.int_state & SVM_INT_SHADOW))
 		return 0;
-	return vcpu->rflags & X86_EFLAGS_IF ? FERRY_EVENTS_SHADOW_STI : FERRY_EVENTS_SHADOW_MOVSS;
+	return svm->shadow_movss ? FERRY_EVENTS_SHADOW_MOVSS : FERRY_EVENTS_SHADOW_STI;
 }
 
 void svm_set_shadow(struct ferry_vcpu *vcpu, u32 shadow)
 {
-	u64 *state = &to_svm(vcpu)->vmcb->control.int_state;
+	struct svm_vcpu *svm = to_svm(vcpu);
+	u64 *state = &svm->vmcb->control.int_state;
 
 	if (shadow & (FERRY_EVENTS_SHADOW_STI | FERRY_EVENTS_SHADOW_MOVSS))
 		*state |= SVM_INT_SHADOW;
 	else
 		*state &= ~(u64)SVM_INT_SHADOW;
+	svm->shadow_movss = shadow & FERRY_EVENTS_SHADOW_MOVSS;
+	if (svm->shadow_movss)
+		svm->attention |= SVM_VERIFY; /* forgotten in slow_before() */
 }
 
 /*

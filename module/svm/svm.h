@@ -141,6 +141,7 @@ struct svm_vcpu {
 	u32 attention;
 	u8 cr8;
 	bool irq_window;
+	bool shadow_movss; /* the interrupt shadow is MOV SS's; the guest has not run since */
 	bool nmi_masked;
 	bool step_tf;
 	bool stepped; /* the last run was a step */

@@ -318,16 +318,21 @@ static void test_every_attribute(void)
 }
 
 /* What VMX takes already was made by instructions: it may lose only what nobody can see. */
-static bool invisible(unsigned int nr, const struct ferry_segment *was, const struct ferry_segment *is)
+static bool invisible(unsigned int nr, const struct ferry_segment *was,
+		      const struct ferry_segment *is, const struct x86_mode *m)
 {
-	u16 ignored = nr == FERRY_SEG_CS ? 0 : FERRY_SEG_L;
+	/* CS as data is what real mode has left behind: no CPU tells it from code. */
+	bool data = !(was->attrib & 8);
+	u16 ignored = nr != FERRY_SEG_CS ? FERRY_SEG_L :
+		      (m->cr0 & CR0_PE) && !data ? 0 : FERRY_SEG_TYPE;
 
 	if (nr == FERRY_SEG_TR || nr == FERRY_SEG_LDTR)
 		ignored |= FERRY_SEG_DB;
 	if (is->selector != was->selector)
 		return false;
 	if (is->attrib & FERRY_SEG_UNUSABLE)
-		return (was->attrib & FERRY_SEG_UNUSABLE) &&
+		return ((was->attrib & FERRY_SEG_UNUSABLE) ||
+			(nr == FERRY_SEG_LDTR && was->limit < 7)) &&
 		       ((nr != FERRY_SEG_FS && nr != FERRY_SEG_GS) || is->base == was->base) &&
 		       (nr != FERRY_SEG_SS || !((is->attrib ^ was->attrib) & FERRY_SEG_DPL));
 	return is->base == was->base && is->limit == was->limit &&
@@ -373,7 +378,7 @@ static void test_observable(void)
 		refused += !!x86_segments_check(&st, 48);
 		settle_all(&st, &m);
 		for (nr = 0; nr < FERRY_NR_SEGS; nr++)
-			if (!invisible(nr, &was.seg[nr], &st.seg[nr])) {
+			if (!invisible(nr, &was.seg[nr], &st.seg[nr], &m)) {
 				if (!changed++) {
 					show(&was, &m, "was");
 					show(&st, &m, "is");
@@ -421,7 +426,9 @@ static const struct row rows[] = {
 	{ "other code has the CPL", FERRY_SEG_CS, SEG(0, 0xffffffff, 8, 0xc9b),
 	  SEG(0, 0xffffffff, 8, 0xcfb), PROT(3) },
 	{ "data in CS after real mode", FERRY_SEG_CS, SEG(0xf0000, 0xffff, 0xf000, 0x93),
-	  SEG(0xf0000, 0xffff, 0xf000, 0x93), PROT(0) },
+	  SEG(0xf0000, 0xffff, 0xf000, 0x9b), PROT(0) },
+	{ "and in it is code", FERRY_SEG_CS, SEG(0xf0000, 0xffff, 0xf000, 0x93),
+	  SEG(0xf0000, 0xffff, 0xf000, 0x9b), REAL },
 	{ "L in a legacy CS with D means nothing", FERRY_SEG_CS, SEG(0, 0xffffffff, 8, 0xe9b),
 	  SEG(0, 0xffffffff, 8, 0xc9b), PROT(0) },
 	{ "privilege ends with protected mode", FERRY_SEG_SS, SEG(0, 0xffff, 0, 0xd3),
@@ -433,6 +440,7 @@ static const struct row rows[] = {
 	{ "TR is not part of that", FERRY_SEG_TR, SEG(0x2000, 0x67, 0x40, 0x8b),
 	  SEG(0x2000, 0x67, 0x40, 0x8b), V86 },
 	{ "no LDT", FERRY_SEG_LDTR, SEG(0x2000, 0x67, 0, 0x02), SEG(0, 0, 0, 0x8000), LONG(0) },
+	{ "an LDT without entries", FERRY_SEG_LDTR, SEG(0, 0, 0, 0x82), SEG(0, 0, 0, 0x8000), LONG(0) },
 	{ "an LDT", FERRY_SEG_LDTR, SEG(0xffff888000002000, 0xfff, 0x50, 0x82),
 	  SEG(0xffff888000002000, 0xfff, 0x50, 0x82), LONG(0) },
 	{ "a limit of pages without G", FERRY_SEG_ES, SEG(0, 0xffffffff, 0x10, 0x493),
@@ -521,8 +529,21 @@ static void test_check(void)
 	ok_eq(x86_segments_check(&st, 48), -EINVAL, "refused: IDT limit");
 }
 
+static void test_shadow(void)
+{
+	const u32 sti = FERRY_EVENTS_SHADOW_STI, movss = FERRY_EVENTS_SHADOW_MOVSS;
+	const u32 nmi = FERRY_EVENTS_NMI_MASKED, open = 0x202, closed = 2;
+
+	ok_eq(x86_shadow_settle(sti, open), sti, "STI's shadow with IF set");
+	ok_eq(x86_shadow_settle(sti | nmi, closed), movss | nmi, "with IF clear it can only be MOV SS's");
+	ok_eq(x86_shadow_settle(movss, open), movss, "MOV SS's with IF set");
+	ok_eq(x86_shadow_settle(sti | movss, open), movss, "of both the stricter");
+	ok_eq(x86_shadow_settle(nmi, closed), nmi, "none");
+}
+
 int main(void)
 {
+	test_shadow();
 	test_rows();
 	test_check();
 	test_every_attribute();

@@ -23,6 +23,7 @@
 
 #define CR0_PE BIT_ULL(0)
 #define EFER_LMA BIT_ULL(10)
+#define RFLAGS_IF BIT_ULL(9)
 #define RFLAGS_VM BIT_ULL(17)
 
 static bool canonical(u64 address, unsigned int va_bits)
@@ -123,8 +124,8 @@ static void set_dpl(struct ferry_segment *s, unsigned int dpl)
 }
 
 /*
- * Code has a DPL that the CPL follows from, unless it is conforming. A data segment as CS is what is
- * left of real mode, and then the CPL is 0.
+ * Code has a DPL that the CPL follows from, unless it is conforming. Real mode does not look at the
+ * type: some CPUs show data there, some code, and so do those that have just left it.
  */
 static void settle_code(struct ferry_segment *s, const struct x86_mode *mode)
 {
@@ -132,16 +133,13 @@ static void settle_code(struct ferry_segment *s, const struct x86_mode *mode)
 	int cpl = privilege(mode);
 
 	s->attrib |= FERRY_SEG_S | ACCESSED;
-	if (!(s->attrib & CODE)) {
-		s->attrib = (s->attrib & ~FERRY_SEG_TYPE) | WRITABLE | ACCESSED;
-		if (cpl > 0)
-			s->attrib |= CODE;
-	}
+	if (mode && (!protected_mode(mode) || !(s->attrib & CODE)))
+		s->attrib = (s->attrib & ~FERRY_SEG_TYPE) | CODE | WRITABLE | ACCESSED;
 	if (mode && (s->attrib & FERRY_SEG_L) && (s->attrib & FERRY_SEG_DB))
 		s->attrib &= long_mode(mode) ? ~FERRY_SEG_DB : ~FERRY_SEG_L;
 	if (cpl < 0)
 		return;
-	if (!(s->attrib & CODE) || !(s->attrib & CONFORMING) || dpl > cpl)
+	if (!(s->attrib & CONFORMING) || dpl > cpl)
 		set_dpl(s, cpl);
 }
 
@@ -203,8 +201,8 @@ void x86_segment_settle(unsigned int nr, struct ferry_segment *s, const struct x
 	}
 	if (nr == FERRY_SEG_CS || nr == FERRY_SEG_TR)
 		s->attrib = (s->attrib & ~FERRY_SEG_UNUSABLE) | FERRY_SEG_P;
-	else if (is_null(s))
-		settle_null(nr, s);
+	else if (is_null(s) || (nr == FERRY_SEG_LDTR && s->limit < 7))
+		settle_null(nr, s); /* no selector finds anything in so short an LDT */
 	if (!(s->attrib & FERRY_SEG_UNUSABLE))
 		settle_limit(s);
 	/* 64-bit mode ignores these bases; elsewhere they have 32 bits. */
@@ -223,4 +221,13 @@ void x86_segment_settle(unsigned int nr, struct ferry_segment *s, const struct x
 					   FERRY_SEG_DB)) | LDT;
 	else
 		settle_data(s);
+}
+
+u32 x86_shadow_settle(u32 shadow, u64 rflags)
+{
+	if ((shadow & FERRY_EVENTS_SHADOW_STI) && !(rflags & RFLAGS_IF))
+		shadow |= FERRY_EVENTS_SHADOW_MOVSS;
+	if (shadow & FERRY_EVENTS_SHADOW_MOVSS)
+		shadow &= ~FERRY_EVENTS_SHADOW_STI;
+	return shadow;
 }

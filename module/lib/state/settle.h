@@ -55,4 +55,13 @@ int x86_segments_check(const struct ferry_state_segments *s, unsigned int va_bit
  */
 void x86_segment_settle(unsigned int nr, struct ferry_segment *s, const struct x86_mode *mode);
 
+/**
+ * x86_shadow_settle() - an interrupt shadow as both vendors have it
+ * @shadow: FERRY_EVENTS_*; other bits are left alone
+ * @rflags: the vCPU's
+ *
+ * VT-x takes one of the two, and STI's only with IF set (SDM 26.3.1.5). MOV SS's is the stricter.
+ */
+u32 x86_shadow_settle(u32 shadow, u64 rflags);
+
 #endif /* FERRY_LIB_STATE_SETTLE_H */
