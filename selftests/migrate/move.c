@@ -5,6 +5,7 @@
  * said twice, and time went on.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -57,6 +58,8 @@ static void settle(struct storm_move *mv, struct storm *from, struct storm *to, 
 	(void)mv;
 }
 
+static uint64_t slow; /* how much longer things take on this host: LAB_SLOW */
+
 static void one_move(unsigned int vcpus, uint64_t pace, uint64_t blackout_us, const char *what)
 {
 	struct storm a, b;
@@ -101,7 +104,7 @@ static void there_and_back(unsigned int times)
 		storm_incoming(to);
 		memset(&mv, 0, sizeof(mv));
 		mv.flags = FERRY_MIGRATE_VERIFY;
-		mv.blackout_us = 5000000;
+		mv.blackout_us = 5000000 * slow;
 		storm_move(&mv, from, to);
 		storm_stop(from);
 		if (mv.finish || mv.confirm || mv.source.generation != i + 1) {
@@ -168,9 +171,12 @@ static void no_convergence(void)
 
 int main(int argc, char **argv)
 {
+	const char *n = getenv("LAB_SLOW");
+
+	slow = n && atoi(n) > 0 ? atoi(n) : 1;
 	/* Blackouts are asked for with room: a busy machine's link carries a hundredth of an idle one's. */
 	one_move(1, 300000, 2000000, "quiet guest, short blackout");
-	one_move(2, 0, 10000000, "storm, long blackout");
+	one_move(2, 0, 10000000 * slow, "storm, long blackout");
 	there_and_back(argc > 1 ? atoi(argv[1]) : 10);
 	no_convergence();
 	return done();

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -31,6 +32,14 @@ struct fake {
 	struct peer peer;
 };
 
+/* How much more time than elsewhere things take on this host: LAB_SLOW. */
+static unsigned int slow(void)
+{
+	const char *n = getenv("LAB_SLOW");
+
+	return n && atoi(n) > 0 ? atoi(n) : 1;
+}
+
 /* PREPARED, a byte at a time. */
 static int dribble(void *ctx, struct wire_vec *vec, unsigned int nr, size_t total)
 {
@@ -42,7 +51,7 @@ static int dribble(void *ctx, struct wire_vec *vec, unsigned int nr, size_t tota
 		for (n = 0; n < vec[i].len; n++) {
 			if (send(p->fd, (u8 *)vec[i].base + n, 1, MSG_NOSIGNAL) != 1)
 				return -errno;
-			usleep(250000);
+			usleep(250000 * slow());
 		}
 	}
 	return 0;
@@ -135,7 +144,7 @@ static void start_move(struct ferry_migrate *m, int fd)
 {
 	memset(m, 0, sizeof(*m));
 	m->fd = fd;
-	m->timeout_ms = 1000;
+	m->timeout_ms = 1000 * slow();
 	m->blackout_us = 10000000;
 }
 
@@ -165,7 +174,7 @@ static void fails(struct storm *s, enum point point, enum deed deed, int want, c
 	static struct fake f;
 	struct ferry_migrate m;
 	int fd = fake_start(&f, point, deed);
-	int err = move(s, &m, fd, deed == DRIBBLE ? 500000 : 0);
+	int err = move(s, &m, fd, deed == DRIBBLE ? 500000 * slow() : 0);
 
 	close(fd);
 	pthread_join(f.thread, NULL);
