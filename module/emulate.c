@@ -37,6 +37,8 @@ void ferry_emulation_load(struct ferry_emulation *em)
 	cpu->cr0 = vcpu->cr0;
 	cpu->cr4 = vcpu->cr4;
 	cpu->efer = vcpu->efer;
+	cpu->dr7 = vcpu->dr7;
+	memcpy(cpu->dr, vcpu->dr, sizeof(cpu->dr));
 	cpu->cpl = ferry_backend->cpl(vcpu);
 	ferry_insn_ops.get_segment(cpu, INSN_CS);
 	cpu->seg_valid = BIT(INSN_CS);
@@ -76,8 +78,11 @@ static void finish(struct ferry_emulation *em, bool foreign)
 		vcpu->count.halts++;
 		set_bit(FERRY_REQ_LEAVE, &vcpu->requests); /* to wait, outside the section */
 	}
-	if (events & INSN_EV_STEP)
-		ferry_queue_exception(vcpu, INSN_EXC_DB, false, 0, DR6_BS);
+	if (events & (INSN_EV_STEP | INSN_EV_BREAK)) {
+		ferry_queue_exception(vcpu, INSN_EXC_DB, false, 0,
+				      em->cpu.hits | (events & INSN_EV_STEP ? DR6_BS : 0));
+		em->cpu.hits = 0;
+	}
 }
 
 /* Put the replay log's request into the run page. */

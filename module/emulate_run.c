@@ -93,6 +93,23 @@ static enum ferry_next deliver(struct ferry_emulation *em, bool atomic)
 }
 
 /**
+ * ferry_emulate_task_switch() - the CPU met a hardware task switch
+ * @vcpu: the vCPU
+ * @stage: the context
+ *
+ * An event that was on its way through a task gate is delivered here, which switches tasks; else it
+ * was the instruction at RIP: a jump, a call, an IRET, or INT n, INT3 and INTO, which run again.
+ */
+enum ferry_next ferry_emulate_task_switch(struct ferry_vcpu *vcpu, enum ferry_stage stage)
+{
+	if (stage == FERRY_STAGE_IRQSOFF)
+		return FERRY_NEXT_STAGE;
+	if (!vcpu->injected.type)
+		return ferry_emulate(vcpu, stage);
+	return deliver(vcpu->emulation, stage == FERRY_STAGE_SECTION);
+}
+
+/**
  * ferry_must_emulate() - can the hardware not run this vCPU as it is?
  * @vcpu: the vCPU
  */

@@ -367,7 +367,7 @@ static enum ferry_next (*const handlers[FERRY_XK_COUNT])(struct ferry_vcpu *, en
 	[FERRY_XK_INVLPG] = on_emulate,
 	[FERRY_XK_MWAIT] = on_forbidden,
 	[FERRY_XK_FORBIDDEN] = on_forbidden,
-	[FERRY_XK_TASK_SWITCH] = on_emulate,
+	[FERRY_XK_TASK_SWITCH] = ferry_emulate_task_switch,
 	[FERRY_XK_DTABLE] = on_emulate,
 	[FERRY_XK_SHUTDOWN] = on_shutdown,
 	[FERRY_XK_INIT] = on_nothing,

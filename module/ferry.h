@@ -458,6 +458,7 @@ long ferry_emulation_count(struct ferry_vm *vm, struct ferry_emulated *args); /*
 enum ferry_next ferry_emulate(struct ferry_vcpu *vcpu, enum ferry_stage stage);
 bool ferry_must_emulate(struct ferry_vcpu *vcpu);
 enum ferry_next ferry_emulate_until_native(struct ferry_vcpu *vcpu, enum ferry_stage stage);
+enum ferry_next ferry_emulate_task_switch(struct ferry_vcpu *vcpu, enum ferry_stage stage);
 /* FERRY_RUN found an IO or MMIO request answered: take the data. Non-string IN is finished here,
  * anything else re-executes. 0, or TO_USER again through the run page. */
 enum ferry_next ferry_emulate_complete(struct ferry_vcpu *vcpu);

@@ -14,12 +14,15 @@
 #include "tiny.h"
 
 #define SIZE (4u << 20)
+#define IDT 0x1000 /* tiny.h */
 #define GDT2 0x100000 /* of this test, in TINY_DATA */
 #define LDT2 0x101000
 #define TSS2 0x102000
 #define DATA_BYTES 0x10000
 #define TARGET 0x1e000 /* of call gates */
 #define TASK 0x1e100
+#define TSS3 0x103000
+#define FAULT_TASK 0x1e180
 #define EVENTS 600
 
 #define OUT "out %eax, $0xf1\n"
@@ -77,6 +80,7 @@ static void put_gate(struct tiny *t, uint32_t at, unsigned int selector, uint32_
 #define DATA_USER 0xb8
 #define TASK_GATE 0xc0
 #define BUSY_TSS 0xc8
+#define FAULT_TSS 0xe0
 #define FIRST_TSS 0xd8 /* the one in TR, not busy: QEMU takes no stack from a busy one */
 
 static void build_tables(struct tiny *t, enum tiny_mode mode)
@@ -97,8 +101,10 @@ static void build_tables(struct tiny *t, enum tiny_mode mode)
 	put_descriptor(t, GDT2, DATA_USER, 0x5000, 0xffff, 0x4f2);
 	put_gate(t, GDT2 + CALL_GATE, code_sel, TARGET, 0x8c);
 	put_gate(t, GDT2 + USER_GATE, code_sel, TARGET, 0xec);
-	if (mode != TINY_64)
+	if (mode != TINY_64) {
 		put_gate(t, GDT2 + TASK_GATE, OTHER_TSS, 0, 0x85);
+		put_descriptor(t, GDT2, FAULT_TSS, TSS3, 0x67, 0x089);
+	}
 	put_descriptor(t, LDT2, 0x08, 0x3000, 0x7fff, 0x492);
 	put_descriptor(t, LDT2, 0x10, 0, flat, 0xcf2);
 	t->mem[TARGET] = 0xe7; /* out %eax, $0xf1 */
@@ -130,6 +136,25 @@ static void build_task(struct tiny *t)
 	tss[25] = 0x680000;
 	/* The first task's own TSS gets the page tables, for the way back. */
 	((uint32_t *)(t->mem + 0xb000))[7] = tss[7];
+}
+
+/* The same, and #UD and INT 85h enter tasks through gates; the fault's steps over UD2 in the first TSS. */
+static void build_fault_task(struct tiny *t)
+{
+	static const uint8_t code[] = {
+		0xe7, 0xf1,			/* out %eax, $0xf1 */
+		0xa1, 0x20, 0xb0, 0, 0,		/* mov 0xb020, %eax: the first task's EIP */
+		0x8d, 0x40, 2,			/* lea 2(%eax), %eax */
+		0xa3, 0x20, 0xb0, 0, 0,		/* mov %eax, 0xb020 */
+		0xcf, 0xeb, 0xee,		/* iret; jmp to the beginning */
+	};
+
+	build_task(t);
+	memcpy(t->mem + TSS3, t->mem + TSS2, 0x68);
+	((uint32_t *)(t->mem + TSS3))[8] = FAULT_TASK;
+	memcpy(t->mem + FAULT_TASK, code, sizeof(code));
+	put_gate(t, IDT + 6 * 8, FAULT_TSS, 0, 0x85);
+	put_gate(t, IDT + 0x85 * 8, OTHER_TSS, 0, 0x85);
 }
 
 static bool on_qemu(void)
@@ -342,6 +367,12 @@ TINY_SNIPPET(tasks32, 32, "1:\n" LOAD_GDT32
 	     T32(CLEAR "lcall $0xa8, $0; mov %cr0, %eax; clts") T32("lcall $0xc8, $0")
 	     T32("lcall $0x58, $0") END);
 
+TINY_SNIPPET(fault_tasks32, 32, "1:\n" LOAD_GDT32
+	     T32(CLEAR "ud2; str %eax") T32(CLEAR "ud2; mov %cr0, %eax; clts") END);
+
+/* Bochs saves the RIP after INT n, where hardware (and KVM) has that of INT n. */
+TINY_SNIPPET(int_task32, 32, "1:\n" LOAD_GDT32 T32(CLEAR "int $0x85; str %eax") END);
+
 /* Through the interrupt table of real mode, then to protected mode, code and back. */
 TINY_SNIPPET(real, 16,
 	     "1: xor %ax, %ax; mov %ax, %ds; movw $(5f - 1b), 0x200; movw $0x1000, 0x202\n"
@@ -413,6 +444,10 @@ int main(void)
 	BOTH(TINY_32, gates32, NULL);
 	BOTH(TINY_32, tasks32, build_task);
 	BOTH(TINY_PAGED32, tasks32, build_task);
+	BOTH(TINY_32, fault_tasks32, build_fault_task);
+	BOTH(TINY_PAGED32, fault_tasks32, build_fault_task);
+	if (on_qemu())
+		BOTH(TINY_32, int_task32, build_fault_task);
 	BOTH(TINY_REAL, real, NULL);
 	BOTH(TINY_64, paging64, prepare_pages);
 	if (on_qemu()) {

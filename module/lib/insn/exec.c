@@ -228,10 +228,26 @@ static insn_handler without_feature(const struct insn *insn)
 	}
 }
 
+/*
+ * The single-step trap belongs to an instruction that began with TF set. A load of SS holds it off, and
+ * what enters a handler with TF cleared is not stepped over. SDM volume 3 sections 6.8.3 and 18.3.1.4.
+ */
+static bool steps(const struct exec *x)
+{
+	switch (x->insn->id) {
+	case INSN_OP_INT: case INSN_OP_INT3: case INSN_OP_INTO: case INSN_OP_INT1:
+	case INSN_OP_SYSCALL:
+		return x->flags & FL_TF;
+	default:
+		return !(x->cpu->events & INSN_EV_SHADOW_SS);
+	}
+}
+
 int insn_execute(struct insn_cpu *cpu, const struct insn *insn)
 {
 	u32 flags = insn->row->flags;
 	insn_handler handler;
+	u8 hits = cpu->hits;
 	struct exec x;
 	int ret;
 
@@ -262,10 +278,14 @@ int insn_execute(struct insn_cpu *cpu, const struct insn *insn)
 		effective_address(&x, 0);
 	ret = handler(&x);
 	if (likely(ret == INSN_DONE)) {
-		if (unlikely(cpu->rflags & FL_TF))
+		if (unlikely(cpu->rflags & FL_TF) && steps(&x))
 			cpu->events |= INSN_EV_STEP;
+		if (unlikely(cpu->hits) && !(cpu->events & INSN_EV_SHADOW_SS))
+			cpu->events |= INSN_EV_BREAK;
 		cpu->rip = x.rip;
 		cpu->rflags = x.flags;
+	} else {
+		cpu->hits = hits;
 	}
 	return ret;
 }

@@ -92,6 +92,8 @@ typedef int (*insn_handler)(struct exec *x);
 		return _ret;						\
 } while (0)
 
+#define DR7_ENABLED 0xffULL
+
 static inline bool is_64bit(const struct exec *x)
 {
 	return (x->insn->mode & INSN_MODE_MASK) == INSN_MODE_64;
@@ -194,6 +196,8 @@ int mem_write(struct exec *x, unsigned int seg, u64 offset, const void *data, un
 	      u32 acc);
 /* #AC, when it is on. */
 int check_alignment(struct exec *x, u64 linear, unsigned int bytes);
+/* Data and port breakpoints on an access. @port: of a port, else by @write. */
+void note_breakpoints(struct insn_cpu *cpu, u64 address, unsigned int bytes, bool write, bool port);
 /* Supervisor accesses to tables, by linear address. */
 int sys_read(struct insn_cpu *cpu, u64 linear, void *data, unsigned int bytes);
 int sys_write(struct insn_cpu *cpu, u64 linear, const void *data, unsigned int bytes);

@@ -243,6 +243,7 @@ enum insn_table { INSN_GDTR, INSN_IDTR };
 #define INSN_EV_REP		0x08	/* a REP has iterations left; RIP stays */
 #define INSN_EV_NMI_UNMASK	0x10	/* IRET ended NMI masking */
 #define INSN_EV_STEP		0x20	/* RFLAGS.TF was set: #DB with DR6.BS is due */
+#define INSN_EV_BREAK		0x80	/* breakpoints were hit: #DB with cpu->hits in DR6 is due */
 #define INSN_EV_TASK		0x40	/* debug trap bit of a new TSS: #DB with DR6.BT is due */
 
 /* Things the environment does for an instruction: special(). */
@@ -375,6 +376,10 @@ enum insn_vendor { INSN_VENDOR_INTEL, INSN_VENDOR_AMD };
  * @pkru:      [IN/OUT] protection keys of user pages
  * @features:  [IN] bit per enum insn_feature; see insn_features_from_cpuid()
  * @host_features: [IN] those of the processor this runs on: x87 and SSE arithmetic is the host's
+ * @dr:        [IN] breakpoint addresses, with @dr7: data and port breakpoints of what instructions
+ *             access are noted; instruction breakpoints are the caller's
+ * @dr7:       [IN] 0 where the caller does not care for them
+ * @hits:      [OUT] with INSN_EV_BREAK: bits 3:0 for DR6; the caller clears it
  * @fault:     [OUT] with INSN_FAULT
  */
 struct insn_cpu {
@@ -389,6 +394,8 @@ struct insn_cpu {
 	u16 seg_valid;
 	u32 pkru;
 	u64 features[2], host_features[2];
+	u64 dr[4], dr7;
+	u8 hits;
 	struct {
 		u8 vector;
 		bool has_error;

@@ -111,6 +111,25 @@ int check_alignment(struct exec *x, u64 linear, unsigned int bytes)
 	return raise(x, INSN_EXC_AC, 0);
 }
 
+/* SDM volume 3 sections 18.2.4 and 18.2.5: length 0 is one byte, 1 two, 2 eight, 3 four. */
+void note_breakpoints(struct insn_cpu *cpu, u64 address, unsigned int bytes, bool write, bool port)
+{
+	static const u8 sizes[4] = { 1, 2, 8, 4 };
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		unsigned int type = cpu->dr7 >> (16 + i * 4) & 3;
+		u64 size = sizes[cpu->dr7 >> (18 + i * 4) & 3], at = cpu->dr[i] & ~(size - 1);
+
+		if (!(cpu->dr7 >> i * 2 & 3))
+			continue;
+		if (port ? type != 2 || !(cpu->cr4 & CR4_DE) : type != 3 && !(type == 1 && write))
+			continue;
+		if (address < at + size && at < address + bytes)
+			cpu->hits |= (u8)BIT(i);
+	}
+}
+
 int mem_read(struct exec *x, unsigned int seg, u64 offset, void *data, unsigned int bytes, u32 acc)
 {
 	u64 linear;
@@ -118,6 +137,8 @@ int mem_read(struct exec *x, unsigned int seg, u64 offset, void *data, unsigned 
 	TRY(linear_address(x, seg, offset, bytes, acc & INSN_ACC_WRITE, &linear));
 	if (unlikely(x->cpu->rflags & FL_AC))
 		TRY(check_alignment(x, linear, bytes));
+	if (unlikely(x->cpu->dr7 & DR7_ENABLED) && !(acc & INSN_ACC_PROBE))
+		note_breakpoints(x->cpu, linear, bytes, acc & INSN_ACC_WRITE, false);
 	return x->cpu->ops->read(x->cpu, linear, data, bytes, acc);
 }
 
@@ -129,6 +150,8 @@ int mem_write(struct exec *x, unsigned int seg, u64 offset, const void *data, un
 	TRY(linear_address(x, seg, offset, bytes, true, &linear));
 	if (unlikely(x->cpu->rflags & FL_AC))
 		TRY(check_alignment(x, linear, bytes));
+	if (unlikely(x->cpu->dr7 & DR7_ENABLED))
+		note_breakpoints(x->cpu, linear, bytes, true, false);
 	return x->cpu->ops->write(x->cpu, linear, data, bytes, acc);
 }
 

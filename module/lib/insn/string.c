@@ -45,7 +45,7 @@ static int repeat(struct exec *x, unsigned int bytes, iteration once, bool compa
 
 	count = cpu->gpr[INSN_RCX] & mask_of(width);
 	/* A single step traps after each iteration. */
-	left = x->flags & FL_TF || !cpu->max_rep ? 1 : cpu->max_rep;
+	left = x->flags & FL_TF || cpu->dr7 & DR7_ENABLED || !cpu->max_rep ? 1 : cpu->max_rep;
 	while (count) {
 		int ret = once(x, bytes);
 
@@ -179,6 +179,8 @@ static int port_in(struct exec *x, u16 port, unsigned int bytes, u32 *value)
 	if (!x->cpu->ops->io_in)
 		return INSN_UNIMPLEMENTED;
 	*value = 0;
+	if (unlikely(x->cpu->dr7 & DR7_ENABLED))
+		note_breakpoints(x->cpu, port, bytes, false, true);
 	return x->cpu->ops->io_in(x->cpu, port, bytes, value);
 }
 
@@ -186,6 +188,8 @@ static int port_out(struct exec *x, u16 port, unsigned int bytes, u32 value)
 {
 	if (!x->cpu->ops->io_out)
 		return INSN_UNIMPLEMENTED;
+	if (unlikely(x->cpu->dr7 & DR7_ENABLED))
+		note_breakpoints(x->cpu, port, bytes, false, true);
 	return x->cpu->ops->io_out(x->cpu, port, bytes, value);
 }
 
