@@ -371,7 +371,7 @@ TINY_SNIPPET(fault_tasks32, 32, "1:\n" LOAD_GDT32
 	     T32(CLEAR "ud2; str %eax") T32(CLEAR "ud2; mov %cr0, %eax; clts") END);
 
 /* Bochs saves the RIP after INT n, where hardware (and KVM) has that of INT n. */
-TINY_SNIPPET(int_task32, 32, "1:\n" LOAD_GDT32 T32(CLEAR "int $0x85; str %eax") END);
+TINY_SNIPPET(int_task32, 32, "1:\n" LOAD_GDT32 T32(CLEAR "int $0x85; str %eax; clts") END);
 
 /* Through the interrupt table of real mode, then to protected mode, code and back. */
 TINY_SNIPPET(real, 16,
