@@ -478,6 +478,7 @@ bool ferry_guest_has_intel_sysenter(struct ferry_vm *vm); /* in long mode too */
 
 /* ----- host.c */
 int ferry_host_owned(void); /* 0, or -EBUSY after naming the owner */
+void ferry_host_taken(void); /* a VM has to wait: name the owner */
 
 /* ----- migrate/ */
 int ferry_migrate_send(struct ferry_vm *vm, struct ferry_migrate *args);

@@ -70,11 +70,20 @@ int ferry_host_owned(void)
 	on_each_cpu(ask_owner, &owned, 1);
 	if (!owned)
 		return 0;
-	pr_err_ratelimited("ferry: another hypervisor owns %s on this host; stop its guests and unload it "
+	pr_err_ratelimited("another hypervisor owns %s on this host; stop its guests and unload it "
 			   "(for KVM: rmmod %s), then try again\n",
 			   owned & OWNED_VMX ? "VMX" : "SVM",
 			   owned & OWNED_VMX ? "kvm_intel" : "kvm_amd");
 	return -EBUSY;
+}
+
+/* The hardware went to another hypervisor under a VM of ours. */
+void ferry_host_taken(void)
+{
+	bool vmx = ferry_backend->id == FERRY_BACKEND_VMX;
+
+	pr_warn_ratelimited("another hypervisor took %s, and VMs of Ferry wait; migrate them away, or stop its guests, unload it (for KVM: rmmod %s) and continue them\n",
+			    vmx ? "VMX" : "SVM", vmx ? "kvm_intel" : "kvm_amd");
 }
 
 /*
@@ -133,7 +142,7 @@ static int add_kind(const struct cpu_policy *p, int cpu)
 		if (cpu_policy_equal(kinds[i], p))
 			return 0;
 	if (nr_kinds == MAX_KINDS) {
-		pr_err("ferry: this host has more than %d kinds of CPUs\n", MAX_KINDS);
+		pr_err("this host has more than %d kinds of CPUs\n", MAX_KINDS);
 		return -E2BIG;
 	}
 	kinds[nr_kinds] = kvmalloc(sizeof(*p), GFP_KERNEL);
@@ -141,7 +150,7 @@ static int add_kind(const struct cpu_policy *p, int cpu)
 		return -ENOMEM;
 	*kinds[nr_kinds++] = *p;
 	if (nr_kinds > 1)
-		pr_info("ferry: CPU %d differs from CPU 0; guests get what all CPUs have\n", cpu);
+		pr_info("CPU %d differs from CPU 0; guests get what all CPUs have\n", cpu);
 	return 0;
 }
 
@@ -164,7 +173,7 @@ static int read_new_cpus(void)
 			continue;
 		ret = r->err ?: add_kind(&r->policy, cpu);
 		if (ret) {
-			pr_err("ferry: the CPUID of CPU %d cannot be kept as a policy\n", cpu);
+			pr_err("the CPUID of CPU %d cannot be kept as a policy\n", cpu);
 			break;
 		}
 		cpumask_set_cpu(cpu, &known_cpus);

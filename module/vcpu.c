@@ -402,6 +402,8 @@ static enum ferry_next run_section(struct ferry_vcpu *vcpu)
 			WRITE_ONCE(vcpu->where, FERRY_IN_SECTION);
 			vcpu->exit.kind = FERRY_XK_EMULATE;
 			vcpu->count.exits[FERRY_XK_EMULATE]++;
+			if (hw->leave)
+				hw->leave(vcpu);
 			local_irq_enable();
 			next = ferry_handle_exit(vcpu, FERRY_STAGE_SECTION);
 			local_irq_disable();
@@ -591,6 +593,8 @@ static long vcpu_run(struct ferry_vcpu *vcpu)
 		ferry_settle_state(vcpu);
 	ret = run_loop(vcpu);
 	end_busy(vcpu);
+	if (!ret && vcpu->run->exit_reason == FERRY_EXIT_HARDWARE_TAKEN)
+		ferry_host_taken();
 	if (ret == -EINTR)
 		leave_error(vcpu, FERRY_EXIT_INTR);
 	else

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A physical CPU: owning its SVM for a run section, its ASIDs, and what is exchanged when a vCPU
+ * A physical CPU: owning its SVM for a round, its ASIDs, and what is exchanged when a vCPU
  * comes to it and goes.
  *
  * Everything here runs with preemption off on the CPU it is about; there are no locks.
  *
- * EFER.SVME is set only inside a run section, so that KVM may use the CPU at other times. Our
- * VM_HSAVE_PA stays behind as a mark: if it is still there at the next section, nobody has run
- * guests on this CPU in between and the TLB holds only our ASIDs. INIT, suspend, hotplug and
- * other hypervisors all change it.
+ * EFER.SVME is set only while interrupts are off in a run section, so that KVM may use the CPU at
+ * other times, and finds it free when it enables itself by an interrupt to all CPUs: otherwise it
+ * would refuse to load beside a running guest. Our VM_HSAVE_PA stays behind as a mark: if it is still
+ * there at the next round, nobody has run guests on this CPU in between and the TLB holds only our
+ * ASIDs. INIT, suspend, hotplug and other hypervisors all change it.
  */
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
@@ -73,15 +74,31 @@ int svm_cpu_enable(void)
 	if (efer & EFER_SVME)
 		return -EBUSY;
 	cpu->efer = efer;
-	if (unlikely(svm_rdmsr(MSR_VM_HSAVE_PA) != cpu->hsave_pa))
-		return take_over(cpu);
-	svm_wrmsr(MSR_EFER, efer | EFER_SVME);
+	if (unlikely(svm_rdmsr(MSR_VM_HSAVE_PA) != cpu->hsave_pa)) {
+		if (take_over(cpu))
+			return -EBUSY;
+	} else {
+		svm_wrmsr(MSR_EFER, efer | EFER_SVME);
+	}
+	cpu->owned = true;
 	return 0;
 }
 
+/* What is not ours may be KVM's by now: it is left alone. */
 void svm_cpu_disable(void)
 {
-	svm_wrmsr(MSR_EFER, this_cpu_read(svm_cpus.efer));
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
+
+	if (!cpu->owned)
+		return;
+	cpu->owned = false;
+	svm_wrmsr(MSR_EFER, cpu->efer);
+}
+
+/* Interrupts come on. */
+void svm_leave(struct ferry_vcpu *vcpu)
+{
+	svm_cpu_disable();
 }
 
 /* ---------------------------------------------------------------------- ASIDs */
@@ -159,16 +176,22 @@ static void separate_guests(struct svm_cpu *cpu, struct svm_vcpu *svm)
 	indirect_branch_prediction_barrier();
 }
 
+/* Is what this CPU has of the vCPU its own, and of now? */
+static void check_asid(const struct svm_cpu *cpu, struct svm_vcpu *svm, int nr)
+{
+	if (likely(svm->asid_cpu == nr && svm->asid_generation == cpu->generation))
+		return;
+	svm->attention |= SVM_NEW_ASID;
+	svm->vmcb->control.clean = 0; /* what a CPU caches of a VMCB is its own */
+}
+
 void svm_load(struct ferry_vcpu *vcpu, int nr)
 {
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	svm->sw.host_pa = cpu->host_pa;
-	if (svm->asid_cpu != nr || svm->asid_generation != cpu->generation) {
-		svm->attention |= SVM_NEW_ASID;
-		svm->vmcb->control.clean = 0; /* what a CPU caches of a VMCB is its own */
-	}
+	check_asid(cpu, svm, nr);
 	separate_guests(cpu, svm);
 	if (svm_hw.spec_ctrl)
 		svm->sw.host_spec_ctrl = svm_rdmsr(MSR_IA32_SPEC_CTRL);
@@ -177,6 +200,8 @@ void svm_load(struct ferry_vcpu *vcpu, int nr)
 }
 
 /*
+ * A round begins: own the CPU again. If it is somebody else's now, the entry says so.
+ *
  * What VMLOAD brings back after each run. FS, GS, TR and the MSRs belong to the thread and the CPU
  * and stay while preemption is off; LDTR does not: modify_ldt() in another thread of the process
  * interrupts this CPU to load the new table and frees the old one. To bring that back would leave
@@ -184,6 +209,13 @@ void svm_load(struct ferry_vcpu *vcpu, int nr)
  */
 void svm_host_changed(struct ferry_vcpu *vcpu)
 {
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
+
+	if (!cpu->owned) {
+		if (svm_cpu_enable())
+			return;
+		check_asid(cpu, to_svm(vcpu), smp_processor_id());
+	}
 	asm volatile("vmsave %0" : : "a"(to_svm(vcpu)->sw.host_pa) : "memory");
 }
 

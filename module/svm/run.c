@@ -255,6 +255,8 @@ int svm_enter(struct ferry_vcpu *vcpu)
 	struct svm_vmcb *vmcb = svm->vmcb;
 	u32 code;
 
+	if (unlikely(!this_cpu_read(svm_cpus.owned)))
+		return FERRY_ENTER_TAKEN;
 	svm->refused = 0;
 	vmcb->save.rax = vcpu->regs[FERRY_RAX];
 	vmcb->save.rsp = vcpu->regs[FERRY_RSP];

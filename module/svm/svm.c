@@ -264,6 +264,7 @@ const struct ferry_backend svm_backend = {
 	.put = svm_put,
 	.host_changed = svm_host_changed,
 	.enter = svm_enter,
+	.leave = svm_leave,
 	.decode = svm_decode,
 	.exit_name = svm_exit_name,
 	.get_segment = svm_get_segment,

@@ -71,6 +71,7 @@ extern struct svm_hardware svm_hw;
  * @hsave: its host save area, written by VMRUN in a format of the CPU's own
  * @host: VMCB-shaped page for VMSAVE and VMLOAD of the host's state
  * @efer: the host's EFER while we own SVM
+ * @owned: we do
  * @generation: ASIDs handed out under an older one are void
  * @next_asid: first ASID not handed out in this generation
  * @last_tag: svm_vcpu.tag of the vCPU that ran here last
@@ -81,6 +82,7 @@ struct svm_cpu {
 	u64 hsave_pa;
 	u64 host_pa;
 	u64 efer;
+	bool owned;
 	u64 generation;
 	u32 next_asid;
 	u64 last_tag;
@@ -191,6 +193,7 @@ int svm_cpus_init(void);
 void svm_cpus_exit(void);
 int svm_cpu_enable(void);
 void svm_cpu_disable(void);
+void svm_leave(struct ferry_vcpu *vcpu);
 void svm_load(struct ferry_vcpu *vcpu, int cpu);
 void svm_put(struct ferry_vcpu *vcpu);
 void svm_host_changed(struct ferry_vcpu *vcpu);

@@ -189,15 +189,31 @@ TINY_SNIPPET(fault_intel, 64,
 TINY_SNIPPET(again, 64, KERNEL USER);
 TINY_SNIPPET(intel_bad, 64, "mov $0x140, %ecx; mov $2, %eax; xor %edx, %edx; wrmsr\n" OUT);
 
-static void be_intel(void *host)
+static void be(void *host, const u32 vendor[3])
 {
-	/* What an Intel identity leaves unmitigated on an AMD host is of no interest here. */
+	/* What one vendor's identity leaves unmitigated on the other's host is of no interest here. */
 	struct cpu_settings s = { .flags = CPU_POLICY_CROSS_VENDOR,
 				  .accepted = (1u << CPU_NR_VULNS) - 1 };
+	u32 *name = &cpu_policy_find_mut(host, 0, 0)->reg[CPU_EBX];
+
+	if (!memcmp(name, vendor, 12))
+		return;
+	memcpy(name, vendor, 12);
+	cpu_policy_set_settings(host, &s);
+}
+
+static void be_intel(void *host)
+{
 	static const u32 intel[3] = { 0x756e6547, 0x6c65746e, 0x49656e69 };
 
-	memcpy(&cpu_policy_find_mut(host, 0, 0)->reg[CPU_EBX], intel, sizeof(intel));
-	cpu_policy_set_settings(host, &s);
+	be(host, intel);
+}
+
+static void be_amd(void *host)
+{
+	static const u32 amd[3] = { 0x68747541, 0x444d4163, 0x69746e65 };
+
+	be(host, amd);
 }
 
 static void test_faulting(bool intel)
@@ -208,7 +224,7 @@ static void test_faulting(bool intel)
 				    .addr = (uintptr_t)msrs };
 	uint32_t i;
 
-	tiny_edit_host = intel ? be_intel : NULL;
+	tiny_edit_host = intel ? be_intel : be_amd;
 	tiny_open(&t, 1 << 20);
 	tiny_edit_host = NULL;
 	get_policy(t.vm);
