@@ -193,7 +193,7 @@ struct ferry_backend {
 	void (*update_control)(struct ferry_vcpu *vcpu);
 	void (*update_debug)(struct ferry_vcpu *vcpu);
 	void (*update_policy)(struct ferry_vcpu *vcpu); /* intercepts and MSR bitmap */
-	void (*set_tsc)(struct ferry_vcpu *vcpu); /* from vcpu->tsc_offset */
+	void (*set_tsc)(struct ferry_vcpu *vcpu); /* from vcpu->tsc_offset and vm->clock.tsc_ratio */
 
 	/* [irqsoff] events */
 	bool (*can_inject)(struct ferry_vcpu *vcpu, u8 type); /* EXTINT or NMI, now? */

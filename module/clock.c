@@ -2,12 +2,12 @@
 /*
  * Guest time: the TSC and kvmclock.
  *
- * Guest time is the host's boot time plus an offset per VM; a guest TSC is the host's plus an
- * offset per vCPU. Both offsets change together when a VM is paused, continues or arrives from
- * another host, so the two clocks never drift apart. A paused VM's time stands still.
+ * Guest time is the host's boot time plus an offset per VM; a guest TSC is the host's, scaled to the
+ * guest's rate, plus an offset per vCPU. Both offsets change together when a VM is paused, continues
+ * or arrives from another host, so the two clocks never drift apart. A paused VM's time stands still.
  *
  * Without TSC scaling the guest's TSC ticks at this host's rate, whatever rate it was born with:
- * the kvmclock page carries the rate of the host it is on.
+ * the kvmclock page carries the rate that the guest's TSC really has.
  *
  * vm->clock.lock (raw, irqs off) guards vm->clock; offsets of a vCPU change under its vcpu->lock
  * or while it is held out of the guest.
@@ -24,14 +24,36 @@
 #define MSR_KVM_WALL_CLOCK_NEW 0x4b564d00
 #define SYSTEM_TIME_ENABLED 1
 
-u64 ferry_tsc_to_ns(u64 ticks)
+/* What the guest's TSC counts at here. */
+static u32 guest_khz(const struct ferry_vm *vm)
 {
-	return pvclock_ticks_to_ns(pvclock_scale(tsc_khz), ticks);
+	return READ_ONCE(vm->clock.tsc_ratio) ? READ_ONCE(vm->clock.tsc_khz) : tsc_khz;
 }
 
-static u64 ns_to_tsc(u64 ns)
+u64 ferry_tsc_to_ns(struct ferry_vm *vm, u64 ticks)
 {
-	return mul_div_sat(ns, tsc_khz, 1000000);
+	return pvclock_ticks_to_ns(pvclock_scale(guest_khz(vm)), ticks);
+}
+
+static u64 ns_to_tsc(const struct ferry_vm *vm, u64 ns)
+{
+	return mul_div_sat(ns, guest_khz(vm), 1000000);
+}
+
+/* As the CPU does it (SDM 26.3): the product has 48 bits of fraction. */
+static u64 scale(const struct ferry_vm *vm, u64 host_ticks)
+{
+	u64 ratio = READ_ONCE(vm->clock.tsc_ratio);
+
+	return ratio ? mul_u64_u64_shr(host_ticks, ratio, 48) : host_ticks;
+}
+
+/* 0: as the host's. A rate that cannot be had, 2^16 times the host's, is left alone. */
+static u64 ratio_for(u32 khz)
+{
+	if (khz == tsc_khz || !(ferry_backend->caps() & FERRY_CAP_TSC_SCALE) || khz / tsc_khz >> 16)
+		return 0;
+	return mul_div_sat(khz, BIT_ULL(48), tsc_khz);
 }
 
 /* ---------------------------------------------------------------- reading time */
@@ -65,10 +87,10 @@ u64 ferry_guest_ns(struct ferry_vm *vm)
 	return ns;
 }
 
-/* The host TSC that "now" means for this VM. */
+/* The host TSC that "now" means for this VM, at the guest's rate. */
 static u64 host_tsc(struct ferry_vm *vm)
 {
-	return READ_ONCE(vm->clock.paused) ? vm->clock.paused_tsc : rdtsc_ordered();
+	return scale(vm, READ_ONCE(vm->clock.paused) ? vm->clock.paused_tsc : rdtsc_ordered());
 }
 
 u64 ferry_guest_tsc(struct ferry_vcpu *vcpu)
@@ -91,7 +113,7 @@ void ferry_clock_vcpu_init(struct ferry_vcpu *vcpu)
 	struct ferry_vcpu *other;
 	int i;
 
-	vcpu->tsc_offset = -rdtsc_ordered();
+	vcpu->tsc_offset = -scale(vcpu->vm, rdtsc_ordered());
 	ferry_for_each_vcpu(i, other, vcpu->vm) {
 		vcpu->tsc_offset = other->tsc_offset - other->tsc_adjust;
 		break;
@@ -150,8 +172,8 @@ bool ferry_clock_load(struct ferry_vcpu *vcpu, int cpu)
 static void write_page(struct ferry_vcpu *vcpu)
 {
 	u64 gpa = vcpu->system_time_msr & ~(u64)SYSTEM_TIME_ENABLED;
-	struct pvclock_scale scale = pvclock_scale(tsc_khz);
 	struct ferry_vm *vm = vcpu->vm;
+	struct pvclock_scale factor = pvclock_scale(guest_khz(vm));
 	struct pvclock_page page;
 	unsigned long flags;
 	u32 version;
@@ -165,8 +187,8 @@ static void write_page(struct ferry_vcpu *vcpu)
 
 	memset(&page, 0, sizeof(page));
 	page.version = version;
-	page.mul = scale.mul;
-	page.shift = scale.shift;
+	page.mul = factor.mul;
+	page.shift = factor.shift;
 	if (ferry_host_tsc_stable())
 		page.flags |= PVCLOCK_TSC_STABLE;
 	if (vcpu->guest_stopped)
@@ -253,15 +275,24 @@ void ferry_clock_pause(struct ferry_vm *vm)
 	raw_spin_unlock_irqrestore(&vm->clock.lock, flags);
 }
 
+static void move_all(struct ferry_vm *vm, u64 ticks)
+{
+	struct ferry_vcpu *vcpu;
+	int i;
+
+	ferry_for_each_vcpu(i, vcpu, vm)
+		move_tsc(vcpu, vcpu->tsc_offset + ticks);
+}
+
+/* Guest TSCs jump. */
 static void shift_all(struct ferry_vm *vm, u64 ticks)
 {
 	struct ferry_vcpu *vcpu;
 	int i;
 
-	ferry_for_each_vcpu(i, vcpu, vm) {
+	ferry_for_each_vcpu(i, vcpu, vm)
 		vcpu->tsc_seen += ticks;
-		move_tsc(vcpu, vcpu->tsc_offset + ticks);
-	}
+	move_all(vm, ticks);
 }
 
 void ferry_clock_advance(struct ferry_vm *vm, u64 ns)
@@ -271,7 +302,7 @@ void ferry_clock_advance(struct ferry_vm *vm, u64 ns)
 	raw_spin_lock_irqsave(&vm->clock.lock, flags);
 	vm->clock.paused_ns += ns;
 	raw_spin_unlock_irqrestore(&vm->clock.lock, flags);
-	shift_all(vm, ns_to_tsc(ns));
+	shift_all(vm, ns_to_tsc(vm, ns));
 }
 
 /* Everything goes on where it stood; @guest_stopped tells the guest's watchdogs. */
@@ -284,7 +315,7 @@ void ferry_clock_continue(struct ferry_vm *vm, bool guest_stopped)
 
 	raw_spin_lock_irqsave(&vm->clock.lock, flags);
 	if (vm->clock.paused) {
-		slept = rdtsc_ordered() - vm->clock.paused_tsc;
+		slept = scale(vm, rdtsc_ordered()) - scale(vm, vm->clock.paused_tsc);
 		vm->clock.ns_offset = vm->clock.paused_ns - ktime_get_boottime_ns();
 		vm->clock.paused = false;
 	}
@@ -338,14 +369,32 @@ static int set_vcpu_clock(struct ferry_vcpu *vcpu, const struct ferry_state_cloc
 	return ferry_lapic_msr_write(vcpu, MSR_IA32_TSC_DEADLINE, c->tsc_deadline, true);
 }
 
+/*
+ * The guest was born on a CPU of this rate. Each TSC goes on where it is, at its own rate from now
+ * on. No vCPU runs: one that did would count by half of the change.
+ */
+static void set_rate(struct ferry_vm *vm, u32 khz)
+{
+	u64 ratio = ratio_for(khz), host = READ_ONCE(vm->clock.paused) ? vm->clock.paused_tsc : rdtsc_ordered();
+	u64 before = scale(vm, host);
+
+	vm->clock.tsc_khz = khz;
+	if (ratio == vm->clock.tsc_ratio)
+		return;
+	WRITE_ONCE(vm->clock.tsc_ratio, ratio);
+	move_all(vm, before - scale(vm, host));
+}
+
 static int set_vm_clock(struct ferry_vm *vm, const struct ferry_state_vmclock *vc)
 {
 	unsigned long flags;
 
 	if (vc->flags || !vc->tsc_khz || (s64)vc->guest_ns < 0)
 		return -EINVAL;
+	ferry_vm_stop(vm, FERRY_HOLD_STOP);
+	set_rate(vm, vc->tsc_khz);
+	ferry_vm_release(vm, FERRY_HOLD_STOP);
 	raw_spin_lock_irqsave(&vm->clock.lock, flags);
-	vm->clock.tsc_khz = vc->tsc_khz;
 	vm->clock.wall_clock_msr = vc->wall_clock_msr;
 	vm->clock.paused_ns = vc->guest_ns;
 	vm->clock.paused_wall = vc->wall_ns;

@@ -109,6 +109,7 @@ struct ferry_vm {
 	struct { /* clock.c; all under its lock */
 		raw_spinlock_t lock;
 		u32 tsc_khz; /* rate the guest was born with */
+		u64 tsc_ratio; /* that over the host's, 48 bits of it fraction; 0: not scaled */
 		s64 ns_offset; /* guest_ns = host boottime ns + ns_offset */
 		bool paused; /* time stands still at ... */
 		u64 paused_ns; /* ... this guest_ns and ... */
@@ -171,7 +172,7 @@ struct ferry_vcpu {
 	int sipi_vector; /* latched SIPI, -1 none */
 	struct ferry_lapic *lapic; /* irqchip.c */
 	struct ferry_emulation *emulation; /* emulate.c: unfinished MMIO/PIO and its decode state */
-	u64 tsc_offset; /* guest TSC = host TSC + tsc_offset */
+	u64 tsc_offset; /* guest TSC = host TSC * clock.tsc_ratio + tsc_offset */
 	u64 tsc_adjust;
 	u64 system_time_msr; /* kvmclock page of this vCPU | 1 */
 	int tsc_cpu; /* where it was seen */
@@ -435,7 +436,7 @@ u64 ferry_guest_ns(struct ferry_vm *vm); /* kvmclock time */
 u64 ferry_guest_tsc(struct ferry_vcpu *vcpu); /* now */
 void ferry_set_guest_tsc(struct ferry_vcpu *vcpu, u64 tsc); /* WRMSR TSC: moves tsc_adjust too */
 void ferry_set_tsc_adjust(struct ferry_vcpu *vcpu, u64 adjust);
-u64 ferry_tsc_to_ns(u64 ticks); /* guest TSC ticks are host ticks: no scaling yet */
+u64 ferry_tsc_to_ns(struct ferry_vm *vm, u64 ticks); /* ticks of the guest's TSC */
 void ferry_clock_update(struct ferry_vcpu *vcpu); /* FERRY_REQ_CLOCK; writes the page */
 bool ferry_clock_load(struct ferry_vcpu *vcpu, int cpu); /* true: rewrite the page */
 int ferry_clock_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value);

@@ -93,7 +93,7 @@ static void arm(struct ferry_lapic *fl, u64 least)
 		now = ferry_guest_tsc(fl->vcpu);
 		/* Beyond 2^44 ticks, an hour of any TSC, the exact figure does not matter. */
 		if (at > now)
-			wait = at - now < BIT_ULL(44) ? ferry_tsc_to_ns(at - now) :
+			wait = at - now < BIT_ULL(44) ? ferry_tsc_to_ns(fl->vcpu->vm, at - now) :
 							FERRY_TIMER_MAX_NS;
 		break;
 	default:

@@ -223,8 +223,11 @@ void vmx_write_dirty(struct ferry_vcpu *vcpu)
 		vmx_write(VMX_GUEST_SYSENTER_ESP, vmx->sysenter_esp);
 		vmx_write(VMX_GUEST_SYSENTER_EIP, vmx->sysenter_eip);
 	}
-	if (dirty & VMX_D_TSC)
+	if (dirty & VMX_D_TSC) {
 		vmx_write(VMX_TSC_OFFSET, vcpu->tsc_offset);
+		if (vmx_hw.secondary & VMX_SEC_TSC_SCALING)
+			vmx_write(VMX_TSC_MULTIPLIER, vcpu->vm->clock.tsc_ratio ?: BIT_ULL(48));
+	}
 	if ((dirty & VMX_D_TPR) && vmx_hw.tpr_shadow)
 		vmx_write(VMX_TPR_THRESHOLD, vmx->tpr_threshold);
 	if (dirty & (VMX_D_INVEPT | VMX_D_INVVPID))

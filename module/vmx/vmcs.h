@@ -31,6 +31,7 @@
 	X(0x2012, VIRTUAL_APIC)                                                                    \
 	X(0x201a, EPT_POINTER)                                                                     \
 	X(0x202e, ENCLS_BITMAP)                                                                    \
+	X(0x2032, TSC_MULTIPLIER)                                                                  \
 	X(0x2036, ENCLV_BITMAP)                                                                    \
 	X(0x2400, GUEST_PHYSICAL)                                                                  \
 	X(0x2800, LINK_POINTER)                                                                    \
@@ -146,6 +147,7 @@ enum vmx_field {
 	X(7, UNRESTRICTED, MAY, "unrestricted guest")                                              \
 	X(12, INVPCID, ASKED, "enable INVPCID")                                                    \
 	X(15, ENCLS_EXIT, MAY, "ENCLS exiting")                                                    \
+	X(25, TSC_SCALING, MAY, "use TSC scaling")                                                 \
 	X(28, ENCLV_EXIT, MAY, "ENCLV exiting")
 
 #define VMX_EXIT_CONTROLS(X)                                                                       \

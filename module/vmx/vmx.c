@@ -47,7 +47,8 @@ static void vmx_remove(void)
 
 static u64 vmx_caps(void)
 {
-	return FERRY_CAP_DIRTY_WP | FERRY_CAP_NEXT_RIP | (vmx_hw.ad ? FERRY_CAP_DIRTY_AD : 0);
+	return FERRY_CAP_DIRTY_WP | FERRY_CAP_NEXT_RIP | (vmx_hw.ad ? FERRY_CAP_DIRTY_AD : 0) |
+	       (vmx_hw.secondary & VMX_SEC_TSC_SCALING ? FERRY_CAP_TSC_SCALE : 0);
 }
 
 static const struct npt_format *vmx_npt_format(void)
