@@ -175,7 +175,7 @@ int main(int argc, char **argv)
 
 	slow = n && atoi(n) > 0 ? atoi(n) : 1;
 	/* Blackouts are asked for with room: a busy machine's link carries a hundredth of an idle one's. */
-	one_move(1, 300000, 2000000, "quiet guest, short blackout");
+	one_move(1, 300000, 2000000 * slow, "quiet guest, short blackout");
 	one_move(2, 0, 10000000 * slow, "storm, long blackout");
 	there_and_back(argc > 1 ? atoi(argv[1]) : 10);
 	no_convergence();
