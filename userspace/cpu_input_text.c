@@ -10,8 +10,9 @@
  *	CPU 0:
  *	   0x00000001 0x00: eax=0x000306c3 ebx=0x02100800 ecx=0x7ffafbff edx=0xbfebfbff
  *
- * Comments that mean something: "# name:", "# cpu: N" (what follows is logical CPU N) and
- * "# msr: INDEX VALUE".
+ * Comments that mean something: "# name:", "# cpu: N" (what follows is logical CPU N),
+ * "# msr: INDEX VALUE", and "# until: end" with its "# end", which "ferry cpu dump" writes: what was
+ * cut off on its way would pass for a CPU without the rest.
  *
  * Owns: nothing. Locks: none.
  */
@@ -28,6 +29,7 @@
  * @cpu: the logical CPU being read
  * @number: its number
  * @started: it has a leaf
+ * @open: "# until: end" has been read and "# end" has not
  */
 struct text {
 	struct cpu_host *h;
@@ -37,6 +39,7 @@ struct text {
 	struct cpu_policy *cpu;
 	u32 number;
 	bool started;
+	bool open;
 };
 
 static int bad(struct text *t, struct error *err, const char *field, const char *what)
@@ -160,6 +163,12 @@ static int comment(struct text *t, struct error *err)
 		while (n && (t->p[n - 1] == '\r' || t->p[n - 1] == ' '))
 			n--;
 		snprintf(t->h->label, sizeof(t->h->label), "%.*s", (int)min_t(size_t, n, 120), t->p);
+	} else if (take(t, "until: end")) {
+		t->open = true;
+	} else if (take(t, "end")) {
+		skip_blanks(t);
+		if (t->p == t->end)
+			t->open = false;
 	} else if (take(t, "cpu:")) {
 		return begin_cpu(t, err);
 	} else if (take(t, "msr:")) {
@@ -268,6 +277,10 @@ int cpu_parse_text(struct cpu_host *h, const char *text, size_t len, struct erro
 		ret = finish_cpu(&t, err);
 	if (!ret && !h->nr)
 		ret = fail(err, FERRY_X_BAD_FILE, "%s: no CPUID leaf in it", h->name);
+	if (!ret && t.open)
+		ret = fail(err, FERRY_X_BAD_FILE,
+			   "%s: cut off after line %u: a dump ends with '# end'. Copy it again, or take it "
+			   "again with 'ferry cpu dump'", h->name, t.line);
 	free(t.cpu);
 	return ret;
 }

@@ -103,6 +103,7 @@ static void write_text(FILE *f, const struct cpu_host *h)
 	fprintf(f, "# logical-cpus: %u\n# kinds: %u\n", h->logical, h->nr);
 	fprintf(f, "# format: LEAF SUBLEAF EAX EBX ECX EDX (hex)%s\n",
 		h->nr_raw ? "" : "; one CPU of each kind, APIC ids left out");
+	fprintf(f, "# until: end\n");
 	for (c = 0; c < (h->nr_raw ?: h->nr); c++) {
 		const struct cpu_policy *p = h->nr_raw ? &h->raw[c] : &h->cpu[c];
 
@@ -116,6 +117,7 @@ static void write_text(FILE *f, const struct cpu_host *h)
 			fprintf(f, "# msr: %08x %016llx\n", p->msr[i].index,
 				(unsigned long long)p->msr[i].value);
 	}
+	fprintf(f, "# end\n");
 }
 
 static json_object *host_json(const struct cpu_host *h)

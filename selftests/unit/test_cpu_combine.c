@@ -25,6 +25,12 @@ static void rules(void)
 	ok_eq(pool_of(&out, &a, &b, NULL, NULL), CPU_COMBINE_OK, "Sandy Bridge and Broadwell");
 	ok(has(CPU_F_AVX) && !has(CPU_F_AVX2) && !has(CPU_F_SMAP), "the intersection");
 	ok_eq(cpu_policy_phys_bits(&out), 39, "the narrower width");
+	cpu_policy_find_mut(&a, 0x80000008, 0)->reg[CPU_EAX] = 0;
+	pool_of(&out, &a, &b, NULL, NULL);
+	ok(cpu_policy_phys_bits(&out) == 36 && cpu_policy_lin_bits(&out) == 48,
+	   "a model made of names: the least that a CPU with long mode has");
+	make_cpu(&a, "Intel", 6, 0x2d, 7, 46, SNB);
+	pool_of(&out, &a, &b, NULL, NULL);
 	ok_eq(cpu_xsave_xcr0(&out), 7, "the common state");
 	ok_eq(cpu_policy_reg(&out, 0xd, 0, CPU_ECX), 0x340, "its size");
 

@@ -154,6 +154,7 @@ static void bad_input(void)
 		{ "00000000 00000000 0000000d 756e65470 6c65746e 49656e69\n", "line 1: EBX" },
 		{ "00000000 00000000 0000000d 756e6547 6c65746e 49656e69 junk\n", "after EDX" },
 		{ "1 0 1 2 3 4\n1 0 1 2 3 5\n", "line 2: leaf 0x1 sub-leaf 0x0: was given before" },
+		{ "# until: end\n1 0 1 2 3 4\n# ending\n", "cut off after line 3" },
 		{ "hello world\n", "line 1: leaf" },
 		{ "CPU one:\n", "CPU number" },
 		{ "   0x00000000 0x00: eax=0x00000001 ebx=0x756e6547 ecx=0x6c65746e\n", "edx" },

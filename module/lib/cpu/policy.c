@@ -422,12 +422,14 @@ unsigned int cpu_policy_phys_bits(const struct cpu_policy *p)
 	return cpu_policy_reg(p, 1, 0, CPU_EDX) & (BIT(6) | BIT(17)) ? 36 : 32;
 }
 
-/* Linear-address width; 32 on a CPU without leaf 0x80000008. */
+/* Linear-address width. Where it is not told, 48 with long mode (a list of names), or else 32. */
 unsigned int cpu_policy_lin_bits(const struct cpu_policy *p)
 {
 	unsigned int bits = (cpu_policy_reg(p, 0x80000008, 0, CPU_EAX) >> 8) & 0xff;
 
-	return bits ? bits : 32;
+	if (bits)
+		return bits;
+	return cpu_policy_reg(p, 0x80000001, 0, CPU_EDX) & BIT(29) ? 48 : 32;
 }
 
 struct cpu_settings cpu_policy_settings(const struct cpu_policy *p)
