@@ -17,6 +17,10 @@
 
 #define COUNT 1000
 #define PAGES 2048 /* 8 MiB: enough to amortise table pages */
+#define NOWHERE 0x20000000 /* mapped by the guest's tables, and no memory there */
+#define NOWHERE_PDE 0xb800 /* what maps it: HV_TABLES's third page */
+#define LAPIC_PDE 0xfee00093 /* the local APIC, in 2 MiB, writable, uncached */
+#define LAPIC_VERSION 0x30
 #define STR(x) #x
 #define XSTR(x) STR(x)
 
@@ -39,6 +43,20 @@ SNIPPET(cpuid, BEGIN "mov $" XSTR(COUNT) ", %ebp\n 2: xor %eax, %eax\n xor %ecx,
 		     "dec %ebp\n jnz 2b\n" END);
 SNIPPET(port, BEGIN "mov $" XSTR(COUNT) ", %ebp\n 2: xor %eax, %eax\n xor %ecx, %ecx\n"
 		    "out %eax, $0x80\n dec %ebp\n jnz 2b\n" END);
+/* Loads and stores where no memory is: userspace's to serve. */
+SNIPPET(mmio_write, "mov $" XSTR(NOWHERE) ", %edi\n" BEGIN "mov $" XSTR(COUNT) ", %ebp\n"
+		    "2: xor %eax, %eax\n xor %ecx, %ecx\n mov %eax, (%rdi)\n"
+		    "dec %ebp\n jnz 2b\n" END);
+SNIPPET(mmio_read, "mov $" XSTR(NOWHERE) ", %edi\n" BEGIN "mov $" XSTR(COUNT) ", %ebp\n"
+		   "2: xor %eax, %eax\n xor %ecx, %ecx\n mov (%rdi), %eax\n"
+		   "dec %ebp\n jnz 2b\n" END);
+/* The same load from the local APIC, which both have in the kernel. The last answer is kept. */
+SNIPPET(lapic_read, "movl $" XSTR(LAPIC_PDE) ", " XSTR(NOWHERE_PDE) "\n"
+		    "mov $" XSTR(NOWHERE) " + " XSTR(LAPIC_VERSION) ", %edi\n invlpg (%rdi)\n"
+		    BEGIN "mov $" XSTR(COUNT) ", %ebp\n"
+		    "2: xor %eax, %eax\n xor %ecx, %ecx\n mov (%rdi), %eax\n"
+		    "dec %ebp\n jnz 2b\n mov %rax, %r9\n" END
+		    "mov %r9, " XSTR(HV_STACK) " + 8\n");
 /* Write one word to each page. */
 SNIPPET(touch, BEGIN "mov $" XSTR(PAGES) ", %ebp\n mov $" XSTR(HV_DATA) ", %edi\n"
 		     "2: mov %edi, (%rdi)\n add $4096, %edi\n dec %ebp\n jnz 2b\n" END);
@@ -69,13 +87,23 @@ static bool begin(struct hv *hv, const struct hv_ops *ops, const char *from, con
 	return ops->start(hv);
 }
 
-/* Run to the end at HV_PORT, answering what comes before; how many exits userspace saw. */
-static long run_to_end(struct hv *hv, int port_exits)
+static bool run_to(struct hv *hv, enum hv_exit due)
 {
-	while (port_exits--)
-		if (hv->ops->run(hv) != HV_PORT_ACCESS)
-			return -1;
-	return hv->ops->run(hv) == HV_PORT_ACCESS ? 0 : -1;
+	enum hv_exit got = hv->ops->run(hv);
+
+	if (got != due && got != HV_FAILED)
+		snprintf(hv->why, sizeof(hv->why), "%s: an exit of kind %d where %d was due",
+			 hv->ops->name, got, due);
+	return got == due;
+}
+
+/* Run to the end at HV_PORT, past so many exits to userspace of that kind, and none besides. */
+static bool run_to_end(struct hv *hv, int exits, enum hv_exit kind)
+{
+	while (exits--)
+		if (!run_to(hv, kind))
+			return false;
+	return run_to(hv, HV_PORT_ACCESS);
 }
 
 static void row(const char *name, const char *unit, double value)
@@ -83,40 +111,79 @@ static void row(const char *name, const char *unit, double value)
 	printf("row %s %s %.*f\n", name, unit, value < 10 ? 4 : 1, value);
 }
 
-/* Ticks of one pass of a loop of COUNT, the second time round so that nothing is cold. */
-static bool loop(const struct hv_ops *ops, const char *from, const char *to, int exits, double *out)
+/* One pass of a loop of COUNT, the second time round so that nothing is cold. */
+struct pass {
+	double ticks, exits;
+	uint64_t left; /* what the guest put beside its ticks */
+};
+
+/* kind: of the exits to userspace, one in each turn; HV_FAILED when there is none. */
+static bool loop(const struct hv_ops *ops, const char *from, const char *to, enum hv_exit kind,
+		 struct pass *out)
 {
+	int exits = kind == HV_FAILED ? 0 : COUNT;
+	uint64_t before = 0;
 	struct hv hv;
-	bool good = begin(&hv, ops, from, to, true) && !run_to_end(&hv, exits) && ops->start(&hv) &&
-		    !run_to_end(&hv, exits);
+	bool good =
+		begin(&hv, ops, from, to, true) && run_to_end(&hv, exits, kind) && ops->start(&hv);
 
 	if (good)
-		*out = (double)ticks(&hv) / COUNT;
-	else
+		before = ops->exits(&hv);
+	good = good && run_to_end(&hv, exits, kind);
+	if (good) {
+		out->ticks = (double)ticks(&hv) / COUNT;
+		out->exits = (double)(ops->exits(&hv) - before) / COUNT;
+		memcpy(&out->left, hv.mem + HV_STACK + 8, sizeof(out->left));
+	} else {
 		fprintf(stderr, "%s\n", hv.why);
+	}
 	ops->close(&hv);
 	return good;
 }
 
+/* The row of a loop, less an empty one. */
+static bool loop_row(const struct hv_ops *ops, const char *name, const char *from, const char *to,
+		     enum hv_exit kind, struct pass *out)
+{
+	struct pass base;
+
+	if (!loop(ops, empty_begin, empty_end, HV_FAILED, &base) || !loop(ops, from, to, kind, out))
+		return false;
+	row(name, "ticks", out->ticks - base.ticks);
+	return true;
+}
+
 static bool cpuid_exit(const struct hv_ops *ops)
 {
-	double base, value;
+	struct pass pass;
 
-	if (!loop(ops, empty_begin, empty_end, 0, &base) ||
-	    !loop(ops, cpuid_begin, cpuid_end, 0, &value))
-		return false;
-	row("cpuid-exit", "ticks", value - base);
-	return true;
+	return loop_row(ops, "cpuid-exit", cpuid_begin, cpuid_end, HV_FAILED, &pass);
 }
 
 static bool port_exit(const struct hv_ops *ops)
 {
-	double base, value;
+	struct pass pass;
 
-	if (!loop(ops, empty_begin, empty_end, 0, &base) ||
-	    !loop(ops, port_begin, port_end, COUNT, &value))
+	return loop_row(ops, "port-exit-to-userspace", port_begin, port_end, HV_PORT_ACCESS, &pass);
+}
+
+/* An integrated APIC's version is 0x10 to 0x15 (SDM volume 3): else it was none. */
+static bool mmio(const struct hv_ops *ops)
+{
+	struct pass pass;
+
+	if (!loop_row(ops, "mmio-write-to-userspace", mmio_write_begin, mmio_write_end,
+		      HV_NO_MEMORY, &pass) ||
+	    !loop_row(ops, "mmio-read-from-userspace", mmio_read_begin, mmio_read_end,
+		      HV_NO_MEMORY, &pass) ||
+	    !loop_row(ops, "mmio-read-in-kernel", lapic_read_begin, lapic_read_end, HV_FAILED,
+		      &pass))
 		return false;
-	row("port-exit-to-userspace", "ticks", value - base);
+	if ((pass.left & 0xf0) != 0x10) {
+		fprintf(stderr, "%s: the local APIC's version is %#lx\n", ops->name, pass.left);
+		return false;
+	}
+	row("mmio-read-in-kernel-exits", "exits/access", pass.exits);
 	return true;
 }
 
@@ -131,7 +198,7 @@ static bool first_touch(const struct hv_ops *ops, const char *what, bool present
 	if (good && present)
 		memset(hv.mem + HV_DATA, 1, PAGES * 4096ul);
 	before = good ? ops->exits(&hv) : 0;
-	good = good && !run_to_end(&hv, 0);
+	good = good && run_to_end(&hv, 0, HV_FAILED);
 	if (good) {
 		row(what, "ticks/page", (double)ticks(&hv) / PAGES);
 		snprintf(name, sizeof(name), "%s-exits", what);
@@ -182,8 +249,8 @@ static const struct {
 	const char *name;
 	bool (*measure)(const struct hv_ops *ops);
 } paths[] = {
-	{ "cpuid", cpuid_exit }, { "port", port_exit }, { "present", map_present },
-	{ "allocate", allocate }, { "dirty", dirty_log },
+	{ "cpuid", cpuid_exit }, { "port", port_exit }, { "mmio", mmio },
+	{ "present", map_present }, { "allocate", allocate }, { "dirty", dirty_log },
 };
 
 int main(int argc, char **argv)
@@ -193,7 +260,8 @@ int main(int argc, char **argv)
 	size_t i;
 
 	if (argc < 2 || argc > 3 || (strcmp(argv[1], "kvm") && strcmp(argv[1], "ferry"))) {
-		fprintf(stderr, "usage: exits ferry|kvm [cpuid|port|present|allocate|dirty]\n");
+		fprintf(stderr,
+			"usage: exits ferry|kvm [cpuid|port|mmio|present|allocate|dirty]\n");
 		return 2;
 	}
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
