@@ -30,26 +30,7 @@
  *   SSBD through VIRT_SPEC_CTRL or LS_CFG   policies never offer it; the guest runs with the
  *                              thread's own setting
  */
-#include <linux/linkage.h>
-#include <asm/asm.h>
-#include <asm/msr-index.h>
-#include <asm/nospec-branch.h>
-
-/* Order of ferry_vcpu.regs, as in uapi FERRY_RAX.. */
-#define RCX (8 * 1)
-#define RDX (8 * 2)
-#define RBX (8 * 3)
-#define RBP (8 * 5)
-#define RSI (8 * 6)
-#define RDI (8 * 7)
-#define R8 (8 * 8)
-#define R9 (8 * 9)
-#define R10 (8 * 10)
-#define R11 (8 * 11)
-#define R12 (8 * 12)
-#define R13 (8 * 13)
-#define R14 (8 * 14)
-#define R15 (8 * 15)
+#include "entry.h"
 
 /* struct svm_switch */
 #define SW_VMCB_PA 0
@@ -67,26 +48,12 @@
  * VMCB; the others are in sw->regs.
  */
 SYM_FUNC_START(svm_vmrun)
-	push %rbp
-	push %r15
-	push %r14
-	push %r13
-	push %r12
-	push %rbx
-	push %rdi
+	PUSH_HOST
 
 	clgi
 	sti
 
-	ALTERNATIVE "jmp .Lguest_spec_done", "", X86_FEATURE_MSR_SPEC_CTRL
-	mov SW_GUEST_SPEC(%rdi), %rdx
-	cmp SW_HOST_SPEC(%rdi), %rdx
-	je .Lguest_spec_done
-	mov %edx, %eax
-	shr $32, %rdx
-	mov $MSR_IA32_SPEC_CTRL, %ecx
-	wrmsr
-.Lguest_spec_done:
+	GUEST_SPEC_CTRL SW_GUEST_SPEC(%rdi), SW_HOST_SPEC(%rdi)
 
 #ifdef X86_BUG_DIV0
 	ALTERNATIVE "jmp .Ldivided", "", X86_BUG_DIV0
@@ -101,19 +68,7 @@ SYM_FUNC_START(svm_vmrun)
 	mov SW_REGS(%rdi), %rsi
 	vmload %rax
 
-	mov RCX(%rsi), %rcx
-	mov RDX(%rsi), %rdx
-	mov RBX(%rsi), %rbx
-	mov RBP(%rsi), %rbp
-	mov RDI(%rsi), %rdi
-	mov R8(%rsi), %r8
-	mov R9(%rsi), %r9
-	mov R10(%rsi), %r10
-	mov R11(%rsi), %r11
-	mov R12(%rsi), %r12
-	mov R13(%rsi), %r13
-	mov R14(%rsi), %r14
-	mov R15(%rsi), %r15
+	LOAD_GUEST %rsi
 	mov RSI(%rsi), %rsi
 
 #ifdef VM_CLEAR_CPU_BUFFERS
@@ -129,36 +84,11 @@ SYM_FUNC_START(svm_vmrun)
 
 	mov (%rsp), %rax
 	mov SW_REGS(%rax), %rax
-	mov %rcx, RCX(%rax)
-	mov %rdx, RDX(%rax)
-	mov %rbx, RBX(%rax)
-	mov %rbp, RBP(%rax)
-	mov %rsi, RSI(%rax)
-	mov %rdi, RDI(%rax)
-	mov %r8, R8(%rax)
-	mov %r9, R9(%rax)
-	mov %r10, R10(%rax)
-	mov %r11, R11(%rax)
-	mov %r12, R12(%rax)
-	mov %r13, R13(%rax)
-	mov %r14, R14(%rax)
-	mov %r15, R15(%rax)
+	SAVE_GUEST %rax
 
-	/* Nothing of the guest's may be a value that host code speculates with. */
-	xor %ecx, %ecx
-	xor %edx, %edx
 	xor %ebx, %ebx
-	xor %ebp, %ebp
-	xor %esi, %esi
 	xor %edi, %edi
-	xor %r8d, %r8d
-	xor %r9d, %r9d
-	xor %r10d, %r10d
-	xor %r11d, %r11d
-	xor %r12d, %r12d
-	xor %r13d, %r13d
-	xor %r14d, %r14d
-	xor %r15d, %r15d
+	CLEAR_GUEST
 
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, X86_FEATURE_RSB_VMEXIT_LITE
 
@@ -167,10 +97,7 @@ SYM_FUNC_START(svm_vmrun)
 	mov SW_HOST_SPEC(%rcx), %rdx
 	cmp SW_GUEST_SPEC(%rcx), %rdx
 	je .Lhost_spec_done
-	mov %edx, %eax
-	shr $32, %rdx
-	mov $MSR_IA32_SPEC_CTRL, %ecx
-	wrmsr
+	WRITE_SPEC_CTRL
 .Lhost_spec_done:
 
 	/* Return predictions are the guest's until here: no RET before this line. */
@@ -186,13 +113,7 @@ SYM_FUNC_START(svm_vmrun)
 	cli
 	stgi
 
-	pop %rdi
-	pop %rbx
-	pop %r12
-	pop %r13
-	pop %r14
-	pop %r15
-	pop %rbp
+	POP_HOST
 	RET
 SYM_FUNC_END(svm_vmrun)
 
