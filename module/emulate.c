@@ -487,6 +487,7 @@ int ferry_emulation_init(struct ferry_vcpu *vcpu)
 									INSN_VENDOR_AMD;
 	em->cpu.max_rep = MAX_REP;
 	insn_features_from_cpuid(em->cpu.features, policy_has, vcpu->vm);
+	em->gbpages = ferry_cpuid_has(vcpu->vm, 0x80000001, 0, FERRY_REG_EDX, 26);
 	insn_features_from_cpuid(em->cpu.host_features, cpu_has_bit, NULL);
 	vcpu->emulation = em;
 	return 0;

@@ -25,6 +25,7 @@ enum busy {
  * @replay_rip: where that instruction is
  * @busy: which kind of request userspace has to answer
  * @port: BUSY_PORT: the access
+ * @gbpages: the policy has 1 GiB pages
  * @atomic: the current context may not sleep
  * @out_of_memory: guest memory at @bad_gpa could not be allocated
  * @bad_gpa: what stopped the emulation
@@ -43,6 +44,7 @@ struct ferry_emulation {
 		u8 insn_len;
 		bool in;
 	} port;
+	bool gbpages;
 	bool atomic;
 	bool out_of_memory;
 	u64 bad_gpa;

@@ -148,7 +148,7 @@ void ferry_walk_init(struct ferry_emulation *em, struct insn_walk *walk, bool us
 		.cr4 = vcpu->cr4,
 		.efer = vcpu->efer,
 		.phys_bits = vcpu->vm->phys_bits,
-		.gbpages = ferry_cpuid_has(vcpu->vm, 0x80000001, 0, 3, 26),
+		.gbpages = em->gbpages,
 		.user = user,
 		.ac = vcpu->rflags & RFLAGS_AC,
 		.read_entry = walk_read,
