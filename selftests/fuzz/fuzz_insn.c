@@ -2,10 +2,11 @@
 /*
  * lib/insn under a fuzzer: any bytes, any mode, any state.
  *
- * The input is a mode, control registers and registers, then code and memory. Decoding must read
+ * The input is a mode, control registers and registers, then code, memory and FPU state. Decoding must read
  * only its bytes and give a length of at most 15; execution must end within bounded call-backs,
  * whatever the (hostile) memory holds: page tables, descriptors and task state come from it too.
  */
+#include <cpuid.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +15,10 @@
 
 #define MEMORY 8192
 #define MAX_CALLS 20000
+#define AREA 832 /* x87, SSE, header, AVX */
 
 static u8 memory[MEMORY];
+static u8 *area; /* of just that size, so that the sanitizer sees what goes beyond */
 static unsigned int calls;
 
 static u8 *at(u64 address)
@@ -146,12 +149,42 @@ static int cb_write_reg(struct insn_cpu *cpu, unsigned int nr, u64 value)
 	return INSN_DONE;
 }
 
+static int cb_read_xcr(struct insn_cpu *cpu, unsigned int nr, u64 *value)
+{
+	*value = nr ? memory[nr & 63] : (memory[2] & 7) | 1;
+	return INSN_DONE;
+}
+
+static int cb_cpuid(struct insn_cpu *cpu, u32 regs[4])
+{
+	static const u32 leaf_d[3][4] = { { 7, AREA, AREA, 0 }, { 0xf, AREA, 0, 0 }, { 256, 576, 0, 0 } };
+	static const u32 zero[4];
+
+	memcpy(regs, regs[0] == 0xd && regs[2] < 3 ? leaf_d[regs[2]] : zero, sizeof(zero));
+	return INSN_DONE;
+}
+
+static int cb_fpu(struct insn_cpu *cpu, struct insn_fpu *fpu)
+{
+	fpu->area = area;
+	fpu->components = memory[2] & 8 ? 0 : 7;
+	return INSN_DONE;
+}
+
+static bool host_has(void *ctx, const struct insn_cpuid_bit *bit)
+{
+	u32 r[4];
+
+	return __get_cpuid_count(bit->leaf, bit->subleaf, &r[0], &r[1], &r[2], &r[3]) &&
+	       r[bit->reg] >> bit->bit & 1;
+}
+
 static const struct insn_ops ops = {
 	.fetch = cb_fetch, .read = cb_read, .write = cb_write, .io_in = cb_in, .io_out = cb_out,
 	.get_table = cb_table, .set_table = cb_set_table, .read_cr = cb_read_reg,
 	.write_cr = cb_write_cr, .read_dr = cb_read_reg, .write_dr = cb_write_reg,
-	.read_msr = cb_read_reg, .write_msr = cb_write_reg, .read_xcr = cb_read_reg,
-	.write_xcr = cb_write_reg,
+	.read_msr = cb_read_reg, .write_msr = cb_write_reg, .read_xcr = cb_read_xcr,
+	.write_xcr = cb_write_reg, .cpuid = cb_cpuid, .fpu = cb_fpu,
 };
 
 struct input {
@@ -198,6 +231,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	memset(memory, 0, sizeof(memory));
 	memcpy(memory, data + sizeof(in), size - sizeof(in) < MEMORY ? size - sizeof(in) : MEMORY);
 
+	area = area ?: aligned_alloc(64, AREA);
+	memcpy(area, memory + 64, AREA);
+
 	memcpy(cpu.gpr, in.gpr, sizeof(cpu.gpr));
 	cpu.rflags = (in.rflags & 0x3f7fd5) | 2;
 	cpu.cpl = in.cpl & 1 ? 3 : in.cpl >> 1 & 3;
@@ -208,7 +244,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		cpu.cr0 &= ~0x80000000ULL;
 	cpu.cr4 = (in.control & 16 ? 0x20 : 0) | (in.control & 32 ? 0x301 : 0) |
 		  (in.control & 64 ? 0x350000 : 0) | (in.control & 128 ? 0x1000 : 0);
-	cpu.features[0] = cpu.features[1] = ~0ULL;
+	memset(cpu.features, 0xff, sizeof(cpu.features));
+	insn_features_from_cpuid(cpu.host_features, host_has, NULL);
 	if (in.mode % 3 == 2) {
 		cpu.cr0 |= 0x80000001;
 		cpu.cr4 |= 0x20;

@@ -171,7 +171,8 @@ static int run(struct exec *x, struct insn_fpu *fpu, struct sse_op *op, u8 flags
 	/* Flush to zero is for masked underflow only. */
 	if (!(mxcsr & FX_UE << 7))
 		mxcsr &= ~0x8000U;
-	op->mxcsr = (mxcsr & ~(u32)FX_FLAGS) | FX_FLAGS << 7;
+	/* A reserved bit would be our fault, not the guest's: it cannot have got there. */
+	op->mxcsr = (mxcsr & MXCSR_MASK & ~(u32)FX_FLAGS) | FX_FLAGS << 7;
 	if (before)
 		before(op);
 	fpu_run(x, insn_sse_run, op);
