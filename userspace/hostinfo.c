@@ -25,6 +25,18 @@ static bool read_host_msr(u32 index, u64 *value)
 	return good;
 }
 
+/* EPT, unless VT-x's capability MSRs can be read and say otherwise (SDM vol. 3, A.3.2 and A.3.3). */
+static bool may_have_ept(void)
+{
+	u64 primary, secondary;
+
+	if (!read_host_msr(MSR_VMX_PROCBASED_CTLS, &primary))
+		return true;
+	if (!(primary >> 63))
+		return false;
+	return !read_host_msr(MSR_VMX_PROCBASED_CTLS2, &secondary) || secondary >> 33 & 1;
+}
+
 static void find_owners(struct host_facts *f)
 {
 	size_t i, n = 0;
@@ -75,7 +87,7 @@ void host_gather(struct host_facts *f)
 		f->vmx = cpu_policy_reg(host, 1, 0, CPU_ECX) >> 5 & 1;
 		f->under_hypervisor = cpu_policy_reg(host, 1, 0, CPU_ECX) >> 31;
 		f->svm = cpu_policy_reg(host, 0x80000001, 0, CPU_ECX) >> 2 & 1;
-		f->npt = cpu_policy_reg(host, 0x8000000a, 0, CPU_EDX) & 1;
+		f->npt = f->vmx ? may_have_ept() : cpu_policy_reg(host, 0x8000000a, 0, CPU_EDX) & 1;
 	}
 	free(host);
 	if (f->vmx || f->svm)
@@ -137,8 +149,11 @@ void host_judge(const struct host_facts *f, struct host_verdict *v)
 		    "Firmware left VT-x undecided (IA32_FEATURE_CONTROL is not locked) and the "
 		    "kernel did not enable it: enable \"Intel Virtualization Technology\" in the "
 		    "firmware's set-up.");
-	} else if (f->svm && !f->npt) {
-		set(v, FERRY_X_NO_HARDWARE, "This CPU's SVM has no nested paging, which Ferry needs.");
+	} else if (!f->npt) {
+		set(v, FERRY_X_NO_HARDWARE, f->vmx ?
+		    "This CPU's VT-x has no EPT (extended page tables), which Ferry needs: CPUs before "
+		    "Nehalem lack it." :
+		    "This CPU's SVM has no nested paging, which Ferry needs.");
 	} else if (f->module == MODULE_ABSENT) {
 		snprintf(text, sizeof(text),
 			 "The module is not loaded: 'modprobe ferry', or 'insmod ferry.ko'.%s%s%s",

@@ -14,6 +14,8 @@
 #define MSR_FEATURE_CONTROL 0x3a
 #define FEATURE_CONTROL_LOCK (1U << 0)
 #define FEATURE_CONTROL_VMX (1U << 2)
+#define MSR_VMX_PROCBASED_CTLS 0x482
+#define MSR_VMX_PROCBASED_CTLS2 0x48b
 #define MSR_VM_CR 0xc0010114
 #define VM_CR_LOCK (1U << 3)
 #define VM_CR_SVMDIS (1U << 4)
@@ -37,7 +39,7 @@ struct host_facts {
 	char model[49];
 	bool vmx;
 	bool svm;
-	bool npt; /* of SVM */
+	bool npt; /* nested paging of SVM; EPT, or not known */
 	bool under_hypervisor;
 	bool msr_known;
 	u64 msr;
