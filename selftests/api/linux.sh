@@ -7,19 +7,7 @@
 # off. SERIES is 6.1 or 6.12, IMAGE bzImage or vmlinux.
 series=$1 image=$2 vcpus=$3 memory=$4
 shift 4
-n=0
-failed=0
-ok() {
-	n=$((n + 1))
-	name=$1
-	shift
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		failed=1
-	fi
-}
+. /tests/api/tap.sh
 matches() {
 	echo "$up" | grep -q "$1"
 }
@@ -47,5 +35,4 @@ if [ $failed = 1 ]; then
 	tail -n 60 "$con" | tr -d '\r' | sed 's/^/# guest: /'
 fi
 rm -f "$con" /tmp/linux.$$.out
-echo "1..$n"
-exit $failed
+end

@@ -6,19 +6,7 @@
 # On a CPU that is not enough, the module does not load, says in the log what is missing, and leaves
 # nothing behind.
 pattern=$1
-n=0
-failed=0
-ok() {
-	n=$((n + 1))
-	what=$1
-	shift
-	if "$@"; then
-		echo "ok $n - $what"
-	else
-		echo "not ok $n - $what"
-		failed=1
-	fi
-}
+. /tests/api/tap.sh
 err=$(insmod /lib/ferry.ko 2>&1)
 status=$?
 said=$(dmesg | grep 'ferry: ' | grep -E "$pattern")
@@ -36,5 +24,4 @@ ok "the tool says that it is the CPU" sh -c "echo '$(echo "$info" | tr -d "'")' 
 dmesg | grep 'ferry: ' | sed 's/^/# /'
 echo "# $err"
 echo "$info" | sed 's/^/# /'
-echo "1..$n"
-exit $failed
+end

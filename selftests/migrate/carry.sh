@@ -8,19 +8,7 @@
 #
 # Its policy is one that any 64-bit CPU honours. slow-cross does both.
 kernel=/tests/guest/multiboot.bin
-n=0
-failed=0
-ok() {
-	n=$((n + 1))
-	name=$1
-	shift
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		failed=1
-	fi
-}
+. /tests/api/tap.sh
 # Waits until the guest has printed a line: FILE, LINE.
 said() {
 	i=100
@@ -58,5 +46,4 @@ else
 	ok "it ends as it is told ($status)" test $status = 0
 	[ $status = 0 ] || sed 's/^/# tool: /' /tmp/err
 fi
-echo "1..$n"
-exit $failed
+end

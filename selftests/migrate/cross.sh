@@ -11,20 +11,7 @@ trips=${1:-1}
 kernel=$(echo /guest/[56].*)
 con=/tmp/console
 legs=$((2 * trips))
-n=0
-failed=0
-ok() {
-	n=$((n + 1))
-	name=$1
-	shift
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		failed=1
-	fi
-	return $failed
-}
+. /tests/api/tap.sh
 say() {
 	echo "# $*"
 }

@@ -5,23 +5,7 @@
 # to b over TCP, and b has it go on to its end. Both hosts check what they can see of it.
 con=/tmp/console
 steps=${DEMO_STEPS:-120}
-n=0
-failed=0
-ok() {
-	n=$((n + 1))
-	name=$1
-	shift
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		failed=1
-	fi
-}
-end() {
-	echo "1..$n"
-	exit $failed
-}
+. /tests/api/tap.sh
 say() {
 	echo "# $*"
 }
