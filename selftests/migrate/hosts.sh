@@ -11,7 +11,7 @@ check() { # check STATUS WANTED TEXT
 	else
 		echo "not ok $n - $3"
 		echo "# got '$1', wanted '$2'"
-		cut -c1-300 /tmp/err /tmp/out /tmp/cutter.log /tmp/receive.log 2>/dev/null | tail -n 20 |
+		cut -c1-300 /tmp/err /tmp/out /tmp/run.err /tmp/cutter.log /tmp/receive.log 2>/dev/null | tail -n 20 |
 			sed 's/^/# /'
 		bad=1
 	fi
@@ -24,13 +24,13 @@ run() { ferry "$@" >/tmp/out 2>/tmp/err </dev/null; status=$?; }
 here() { export FERRY_RUN_DIR=/run/ferry-a FERRY_STATE_DIR=/tmp/state-a; }
 there() { export FERRY_RUN_DIR=/run/ferry-b FERRY_STATE_DIR=/tmp/state-b; }
 said() { # said FILE WORDS SECONDS: wait until a console says something
-	i=$(($3 * 5))
-	while [ $i -gt 0 ]; do
+	left=$(($3 * 5))
+	while [ $left -gt 0 ]; do
 		grep -q -- "$2" $1 2>/dev/null && return 0
 		sleep 0.2
-		i=$((i - 1))
+		left=$((left - 1))
 	done
-	tail -n 5 $1 | sed 's/^/# console: /'
+	tail -n 5 $1 | tr -d '\r' | sed 's/^/# console: /'
 	return 1
 }
 

@@ -7,27 +7,12 @@
 # must be whole. Run with --guest SERIES on both; an argument is the number of moves.
 moves=${1:-2}
 con=/tmp/con
-n=0
-bad=
-check() { # check STATUS WANTED TEXT
-	n=$((n + 1))
-	if [ "$1" = "$2" ]; then
-		echo "ok $n - $3"
-	else
-		echo "not ok $n - $3"
-		echo "# got '$1', wanted '$2'"
-		for f in /tmp/err /tmp/out /tmp/run.err /tmp/receive.log; do
-			[ ! -s $f ] || cut -c1-300 $f | tail -n 8 | sed "s|^|# $f: |"
-		done
-		bad=1
-	fi
-}
+. /tests/migrate/hosts.sh
 end() {
 	echo "1..$n"
 	[ -z "$bad" ]
 	exit
 }
-run() { ferry "$@" >/tmp/out 2>/tmp/err </dev/null; status=$?; }
 sum() { sha256sum <"$1" | cut -c1-64; }
 # Files for the other host: published here, announced by a note with size and sum, fetched until the sum
 # is right. A server closes when it is through; nc at the end of its input does not, and busybox's wget
@@ -47,23 +32,11 @@ take() { # take FILE
 	echo "# ${1##*/} did not come over"
 	return 1
 }
-said() { # said WORDS SECONDS
-	left=$(($2 * 5))
-	while [ $left -gt 0 ]; do
-		grep -q -- "$1" $con 2>/dev/null && return 0
-		sleep 0.2
-		left=$((left - 1))
-	done
-	tail -n 5 $con | tr -d '\r' | sed 's/^/# console: /'
-	return 1
-}
 begin() { # begin NAME OPTIONS
 	name=$1
 	shift
-	ferry run --name "$name" --kernel "$(echo /guest/[56].*/bzImage)" --initrd /guest/initrd \
-		--memory 96M --append "console=ttyS0 panic=-1 quiet cryptomgr.notests \
-random.trust_cpu=on initcall_blacklist=load_system_certificate_list,blacklist_init \
-guest.run=compute,100000,8" "$@" </dev/null 2>/tmp/run.err &
+	ferry run --name "$name" --kernel "$dir/bzImage" --initrd /guest/initrd \
+		--memory 96M --append "$append guest.run=compute,100000,8" "$@" </dev/null 2>/tmp/run.err &
 }
 # What the guest printed here since the last time: a piece of its whole console.
 piece() { # piece NUMBER
@@ -111,7 +84,7 @@ else
 	run cpu baseline /tmp/a.dump /tmp/b.dump -o /tmp/policy
 	check $status 0 "a policy for both"
 	begin rover --policy /tmp/policy --console file:$con
-	said "step 5," 300; check $? 0 "a guest that has it computes"
+	said $con "step 5," 300; check $? 0 "a guest that has it computes"
 	[ -z "$bad" ] || { lab put go no; end; }
 	lab put go yes
 fi
@@ -127,7 +100,7 @@ while [ $i -lt "$moves" ]; do
 	[ $((i % 2)) = 1 ] || turn=b
 	if [ "$LAB_HOST" = $turn ]; then
 		from=$(steps $con | tail -n 1)
-		said "step $((from + 2))," 120; check $? 0 "move $i: the guest computes on $turn"
+		said $con "step $((from + 2))," 120; check $? 0 "move $i: the guest computes on $turn"
 		run migrate rover "$LAB_PEER" --plain $([ $i -gt 2 ] || echo --verify)
 		check $status 0 "move $i, from $turn: $(sed -n 's/ *blackout */blackout /p' /tmp/out)"
 		piece $(printf %03d $i)
@@ -156,7 +129,7 @@ else
 	resumed=$!
 	sleep 2
 	from=$(steps $con | tail -n 1)
-	said "step $((from + 10))," 120; check $? 0 "resumed on b the guest goes on"
+	said $con "step $((from + 10))," 120; check $? 0 "resumed on b the guest goes on"
 	run resume /tmp/rover.ferry; check $status 36 "... once"
 	run stop --force rover; check $status 0 "stop"
 	wait $resumed
