@@ -384,9 +384,9 @@ void make_case(void)
 		unsigned int r = (unsigned int)(rnd() % 10);
 
 		current.mode = INSN_MODE_64;
-		if (r >= 6 && native_has_32)
+		if (r >= 6 && !native_lacks.mode32)
 			current.mode = INSN_MODE_32;
-		if (r >= 8 && native_has_16)
+		if (r >= 8 && !native_lacks.mode16)
 			current.mode = INSN_MODE_16;
 		for (i = 0; i < 16; i++) {
 			current.in.gpr[i] = interesting();

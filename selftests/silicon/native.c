@@ -20,7 +20,7 @@
 #include "native.h"
 
 u8 *native_code, *native_data;
-bool native_has_32, native_has_16;
+struct native_limits native_lacks;
 
 /* Shared with the child: what it runs, and that it gets on. */
 static struct {
@@ -213,19 +213,40 @@ static void child(void)
 	_exit(3);
 }
 
-/* One NOP in the mode tells whether this kernel runs such code. */
-static unsigned int trial_mode;
+/*
+ * Under a hypervisor that runs this machine's kernel without privilege, what a process can see may differ
+ * from the processor. One instruction each tells: a NOP in the mode, a NOP with a stack pointer that is not
+ * canonical (IRET loads any), INT to a gate that is the kernel's own.
+ */
+static const struct trial {
+	unsigned int mode;
+	u8 code[2];
+	u64 rsp;
+	int vector;
+	u32 error;
+	unsigned int advance;	/* how far RIP is afterwards */
+	bool *lacks;
+} trials[] = {
+	{ INSN_MODE_32, { 0x90, 0xcc }, DATA + 0x800, INSN_EXC_BP, 0, 2, &native_lacks.mode32 },
+	{ INSN_MODE_16, { 0x90, 0xcc }, CODE_BYTES + 0x800, INSN_EXC_BP, 0, 2, &native_lacks.mode16 },
+	{ INSN_MODE_64, { 0x90, 0xcc }, 1ULL << 62, INSN_EXC_BP, 0, 2, &native_lacks.wild_state },
+	{ INSN_MODE_64, { 0xcd, 0x17 }, DATA + 0x800, INSN_EXC_GP, 0x17 * 8 + 2, 0, &native_lacks.int_n },
+};
+static const struct trial *tried;
 
 static bool trial(const struct native_state *left, struct native_case *c)
 {
+	u64 rip = tried->mode == INSN_MODE_16 ? 0 : WINDOW;
+
 	if (left)
-		_exit(left->vector == INSN_EXC_BP ? 0 : 1);
+		_exit(left->vector != tried->vector || left->rip != rip + tried->advance ||
+		      (left->vector != INSN_EXC_BP && left->error != tried->error));
 	memset(c, 0, sizeof(*c));
-	c->mode = trial_mode;
-	native_code[0] = 0x90;
-	native_code[1] = 0xcc;
-	c->in.rip = trial_mode == INSN_MODE_16 ? 0 : WINDOW;
-	c->in.gpr[INSN_RSP] = trial_mode == INSN_MODE_16 ? CODE_BYTES + 0x800 : DATA + 0x800;
+	c->mode = tried->mode;
+	memcpy(native_code, tried->code, sizeof(tried->code));
+	c->in.rip = rip;
+	c->in.rflags = 0x202;
+	c->in.gpr[INSN_RSP] = tried->rsp;
 	return true;
 }
 
@@ -285,11 +306,10 @@ int native_run(bool (*next)(const struct native_state *left, struct native_case 
 			printf("# cannot map the window: %s\n", strerror(errno));
 			return -1;
 		}
+		(void)set_ldt();	/* 16-bit code tells whether it counts */
 		next_case = trial;
-		trial_mode = INSN_MODE_32;
-		native_has_32 = run_child() == 0;
-		trial_mode = INSN_MODE_16;
-		native_has_16 = set_ldt() && run_child() == 0;
+		for (tried = trials; tried < trials + ARRAY_SIZE(trials); tried++)
+			*tried->lacks = run_child() != 0;
 		prepared = true;
 	}
 	next_case = next;

@@ -67,6 +67,20 @@ int native_run(bool (*next)(const struct native_state *left, struct native_case 
 
 /* Writable views of code and data, at other addresses. */
 extern u8 *native_code, *native_data;
-extern bool native_has_32, native_has_16;
+
+/**
+ * struct native_limits - what a process on this machine cannot try, or not as the processor does it
+ * @mode32: 32-bit code
+ * @mode16: 16-bit code, and with it descriptors of the LDT
+ * @wild_state: running with a stack pointer that is not canonical, or with NT set
+ * @int_n: what INT to one of the kernel's own gates leaves behind
+ *
+ * A kernel may have the first two switched off; all four happen where a hypervisor runs the kernel itself
+ * without privilege.
+ */
+struct native_limits {
+	bool mode32, mode16, wild_state, int_n;
+};
+extern struct native_limits native_lacks;	/* known after native_run() began */
 
 #endif /* FERRY_SILICON_NATIVE_H */

@@ -220,7 +220,10 @@ void load_cpu(const struct native_case *c)
 	cpu.seg[INSN_SS] = data;
 	cpu.seg[INSN_DS] = cpu.seg[INSN_ES] = c->mode == INSN_MODE_64 ? null : data;
 	cpu.seg[INSN_FS] = cpu.seg[INSN_GS] = null;
-	cpu.seg[INSN_LDTR] = (struct insn_segment){ FAKE_LDT, sizeof(ldt) - 1, 0x50, 0x082 };
+	if (native_lacks.mode32)
+		gdt[SEL_CODE32 >> 3] = 0;
+	cpu.seg[INSN_LDTR] = native_lacks.mode16 ? null :
+			     (struct insn_segment){ FAKE_LDT, sizeof(ldt) - 1, 0x50, 0x082 };
 	cpu.seg[INSN_TR] = (struct insn_segment){ FAKE_TSS, 103, 0x40, 0x08b };
 	cpu.seg_valid = 0xff;
 	cpu.cpl = 3;
