@@ -6,8 +6,9 @@
  * A device access that nobody in the kernel serves is asked of userspace through the run page; with
  * the answer the instruction is executed again from its start (see lib/insn/insn.h).
  *
- * Owns vcpu->emulation; vcpu->lock is held by all callers but ferry_emulation_busy(). Guest bytes
- * and page tables are read anew each time: nothing is cached between executions.
+ * Owns vcpu->emulation; vcpu->lock is held by all callers but ferry_emulation_busy(). Guest bytes and page
+ * tables are read once for each instruction, as a CPU does: while userspace serves an access, the instruction
+ * is in flight with its bytes and, where the CPU told it, its operand's address. Nothing is cached beyond.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -42,8 +43,10 @@ void ferry_emulation_load(struct ferry_emulation *em)
 	cpu->cpl = ferry_backend->cpl(vcpu);
 	ferry_insn_ops.get_segment(cpu, INSN_CS);
 	cpu->seg_valid = BIT(INSN_CS);
-	if (em->replay_rip != cpu->rip)
+	if (em->replay_rip != cpu->rip) {
 		insn_replay_reset(&em->replay);
+		em->in_flight = false;
+	}
 	em->replay_rip = cpu->rip;
 }
 
@@ -127,17 +130,32 @@ static void report(struct ferry_emulation *em)
 				 "the instruction at 0x%llx is not emulated", vcpu->rip);
 }
 
-static int execute(struct ferry_emulation *em, ferry_vet_fn *vet)
+static int fetch(struct ferry_emulation *em, ferry_vet_fn *vet)
 {
-	struct insn insn;
-	int ret = insn_fetch_decode(&em->cpu, &insn);
+	const struct ferry_exit *exit = &em->vcpu->exit;
+	int ret;
 
+	em->operand_known = false;
+	ret = insn_fetch_decode(&em->cpu, &em->insn);
 	if (ret == INSN_DONE && vet)
-		ret = vet(em, &insn);
+		ret = vet(em, &em->insn);
 	if (ret != INSN_DONE)
 		return ret;
-	em->id = insn_can_execute(&insn) ? insn.id : INSN_OP_NONE;
-	return insn_execute(&em->cpu, &insn);
+	em->id = insn_can_execute(&em->insn) ? em->insn.id : INSN_OP_NONE;
+	em->operand_known = exit->kind == FERRY_XK_NESTED_FAULT &&
+			    !(exit->access & (FERRY_ACCESS_WALK | FERRY_ACCESS_FETCH)) &&
+			    insn_one_address(&em->insn);
+	return INSN_DONE;
+}
+
+static int execute(struct ferry_emulation *em, ferry_vet_fn *vet)
+{
+	int ret = em->in_flight ? INSN_DONE : fetch(em, vet);
+
+	if (ret == INSN_DONE)
+		ret = insn_execute(&em->cpu, &em->insn);
+	em->in_flight = ret == INSN_EXIT;
+	return ret;
 }
 
 /* What is not emulated is the CPU's to judge if it was the CPU that brought it here. */
@@ -315,6 +333,18 @@ enum ferry_next ferry_emulate_complete(struct ferry_vcpu *vcpu)
 	return next;
 }
 
+/**
+ * ferry_emulation_forget() - the vCPU's state was replaced
+ * @vcpu: the vCPU
+ *
+ * What is under way begins anew, from what the registers say now. Answers of devices are kept for it.
+ */
+void ferry_emulation_forget(struct ferry_vcpu *vcpu)
+{
+	vcpu->emulation->in_flight = false;
+	vcpu->exit.kind = FERRY_XK_NONE;
+}
+
 bool ferry_emulation_busy(struct ferry_vcpu *vcpu)
 {
 	return vcpu->emulation && READ_ONCE(vcpu->emulation->busy) != NOT_BUSY;
@@ -342,10 +372,9 @@ static int peek_code(struct ferry_emulation *em, u8 *buf, unsigned int len)
 	while (have < len) {
 		unsigned int n = min_t(unsigned int, len - have,
 				       PAGE_SIZE - offset_in_page(linear + have));
-		int result = INSN_DONE;
 
 		if (insn_walk(&walk, linear + have, INSN_ACC_FETCH) != INSN_DONE ||
-		    ferry_gpa_read(em, walk.gpa, buf + have, n, &result))
+		    ferry_mem_read(em->vcpu->vm, walk.gpa, buf + have, n))
 			break;
 		have += n;
 	}
@@ -355,21 +384,19 @@ static int peek_code(struct ferry_emulation *em, u8 *buf, unsigned int len)
 /**
  * ferry_insn_length() - length of the instruction at RIP
  * @vcpu: the vCPU
- * @stage: the context; any
  *
  * For exits whose length the CPU does not tell. The bytes are the guest's and may have changed
- * since the exit, so this is the length of what is there now.
+ * since the exit, so this is the length of what is there now. Any context.
  *
- * Return: 1 to 15, or 0 when the bytes cannot be read in this context.
+ * Return: 1 to 15, or 0 when the bytes cannot be read.
  */
-int ferry_insn_length(struct ferry_vcpu *vcpu, enum ferry_stage stage)
+int ferry_insn_length(struct ferry_vcpu *vcpu)
 {
 	struct ferry_emulation *em = vcpu->emulation;
 	u8 buf[INSN_MAX_LENGTH];
 	struct insn insn;
 	int have, ret;
 
-	em->atomic = stage != FERRY_STAGE_SLEEP;
 	have = peek_code(em, buf, sizeof(buf));
 	ret = insn_decode(&insn, buf, have, insn_cpu_mode(&em->cpu));
 	return ret == INSN_OK || ret == INSN_NOT_IMPL ? insn.length : 0;
@@ -381,11 +408,10 @@ int ferry_insn_length(struct ferry_vcpu *vcpu, enum ferry_stage stage)
  * @buf: where to
  * @len: how many are wanted
  *
- * Takes what is present without sleeping. Return: bytes read.
+ * Any context. Return: bytes read.
  */
 int ferry_insn_bytes(struct ferry_vcpu *vcpu, u8 *buf, int len)
 {
-	vcpu->emulation->atomic = true;
 	return peek_code(vcpu->emulation, buf, len);
 }
 
@@ -411,7 +437,6 @@ int ferry_translate(struct ferry_vcpu *vcpu, struct ferry_translate *args)
 		access |= INSN_ACC_WRITE;
 	if (args->flags & FERRY_TRANSLATE_FETCH)
 		access |= INSN_ACC_FETCH;
-	em->atomic = false;
 	ferry_walk_init(em, &walk, args->flags & FERRY_TRANSLATE_USER);
 	walk.peek = true;
 	ret = insn_walk(&walk, args->gva, access);

@@ -23,6 +23,9 @@ enum busy {
  * @vcpu: whose
  * @replay: answers to device accesses of the current instruction
  * @replay_rip: where that instruction is
+ * @insn: the current instruction
+ * @in_flight: userspace serves an access of @insn, which was fetched once and is not fetched again
+ * @operand_known: vcpu->exit has the guest-physical address of @insn's operand
  * @busy: which kind of request userspace has to answer
  * @port: BUSY_PORT: the access
  * @gbpages: the policy has 1 GiB pages
@@ -38,6 +41,9 @@ struct ferry_emulation {
 	struct ferry_vcpu *vcpu;
 	struct insn_replay replay;
 	u64 replay_rip;
+	struct insn insn;
+	bool in_flight;
+	bool operand_known;
 	enum busy busy;
 	struct {
 		u8 width;
@@ -57,9 +63,6 @@ typedef int ferry_vet_fn(struct ferry_emulation *em, const struct insn *insn);
 
 extern const struct insn_ops ferry_insn_ops;
 
-/* 0, -ENOENT for a device, else *result is what the emulator answers. */
-int ferry_gpa_read(struct ferry_emulation *em, u64 gpa, void *data, unsigned int bytes,
-		   int *result);
 /* emulate.c: the vCPU's registers into em->cpu and back; one instruction. */
 void ferry_emulation_load(struct ferry_emulation *em);
 void ferry_emulation_store(struct ferry_emulation *em);

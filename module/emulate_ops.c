@@ -6,8 +6,7 @@
  * log; in-kernel answers are logged as well, so that an instruction that must be executed again,
  * in a sleepable context or after an answer, does not touch a device twice.
  *
- * Call-backs of struct insn_ops (lib/insn/insn.h has their contract); vcpu->lock is held. Guest
- * page tables are read anew each time: nothing is cached between executions.
+ * Call-backs of struct insn_ops (lib/insn/insn.h has their contract); vcpu->lock is held.
  */
 #include <linux/mm.h>
 #include <linux/string.h>
@@ -32,18 +31,6 @@ static int memory_error(struct ferry_emulation *em, u64 gpa, int err)
 	em->out_of_memory = err == -ENOMEM;
 	em->bad_gpa = gpa;
 	return INSN_UNIMPLEMENTED;
-}
-
-int ferry_gpa_read(struct ferry_emulation *em, u64 gpa, void *data, unsigned int bytes,
-		    int *result)
-{
-	struct ferry_vm *vm = em->vcpu->vm;
-	int err = em->atomic ? ferry_mem_read_atomic(vm, gpa, data, bytes) :
-			       ferry_mem_read(vm, gpa, data, bytes);
-
-	if (err && err != -ENOENT)
-		*result = memory_error(em, gpa, err);
-	return err;
 }
 
 static int gpa_write(struct ferry_emulation *em, u64 gpa, const void *data, unsigned int bytes,
@@ -120,12 +107,11 @@ static int device_mmio(struct ferry_emulation *em, u64 gpa, bool write, void *da
 
 static int walk_read(void *ctx, u64 gpa, unsigned int bytes, u64 *value)
 {
-	int result = INSN_DONE;
+	struct ferry_emulation *em = ctx;
 
-	*value = 0;
-	if (ferry_gpa_read(ctx, gpa, value, bytes, &result) == -ENOENT)
+	if (ferry_mem_read_entry(em->vcpu->vm, gpa, bytes, value))
 		*value = bytes == 4 ? U32_MAX : U64_MAX; /* an empty bus */
-	return result;
+	return INSN_DONE;
 }
 
 static int walk_set(void *ctx, u64 gpa, unsigned int bytes, u64 old, u64 new)
@@ -198,38 +184,59 @@ static int split(struct insn_cpu *cpu, u64 linear, unsigned int bytes, u32 acc,
 static int cb_fetch(struct insn_cpu *cpu, u64 linear, u8 *buf, unsigned int *n)
 {
 	struct ferry_emulation *em = of_cpu(cpu);
-	int ret, result = INSN_DONE;
 	u64 gpa;
+	int ret;
 
 	ret = translate(cpu, linear, INSN_ACC_FETCH, &gpa);
 	if (ret != INSN_DONE)
 		return ret;
 	*n = min_t(unsigned int, *n, PAGE_SIZE - offset_in_page(linear));
-	if (ferry_gpa_read(em, gpa, buf, *n, &result) == -ENOENT) {
+	if (ferry_mem_read(em->vcpu->vm, gpa, buf, *n)) {
 		em->bad_gpa = gpa;
 		return INSN_UNIMPLEMENTED;
 	}
-	return result;
+	return INSN_DONE;
+}
+
+/*
+ * Is this the access that the exit was about? A nested fault on an operand comes after the guest's own
+ * translation (SDM volume 3, "Prioritization of EPT Misconfigurations and EPT Violations"; APM volume 2,
+ * 15.25.6): the CPU has walked the guest's tables to exit.gpa and found the access allowed.
+ */
+static bool is_exits_access(struct ferry_emulation *em, u64 linear, unsigned int bytes, u32 acc)
+{
+	const struct ferry_exit *exit = &em->vcpu->exit;
+
+	return em->operand_known && !(acc & INSN_ACC_SYSTEM) &&
+	       offset_in_page(linear) == offset_in_page(exit->gpa) &&
+	       offset_in_page(linear) + bytes <= PAGE_SIZE &&
+	       (exit->access & FERRY_ACCESS_WRITE || !(acc & INSN_ACC_WRITE));
 }
 
 static int cb_read(struct insn_cpu *cpu, u64 linear, void *data, unsigned int bytes, u32 acc)
 {
 	struct ferry_emulation *em = of_cpu(cpu);
-	int ret, i, result = INSN_DONE;
+	const struct ferry_exit *exit = &em->vcpu->exit;
 	struct piece pieces[2];
+	int ret, i;
 
+	if (is_exits_access(em, linear, bytes, acc)) {
+		/* A write may have met memory that is read-only. */
+		if (acc & INSN_ACC_PROBE || (exit->access & FERRY_ACCESS_WRITE &&
+					     !ferry_mem_read(em->vcpu->vm, exit->gpa, data, bytes)))
+			return INSN_DONE;
+		return device_mmio(em, exit->gpa, false, data, bytes);
+	}
 	ret = split(cpu, linear, bytes, acc, pieces);
-	if (ret != INSN_DONE || acc & INSN_ACC_PROBE)
+	if (acc & INSN_ACC_PROBE)
 		return ret;
-	for (i = 0; i < 2 && pieces[i].bytes; i++) {
+	for (i = 0; i < 2 && pieces[i].bytes && ret == INSN_DONE; i++) {
 		void *to = data + pieces[i].offset;
 
-		if (ferry_gpa_read(em, pieces[i].gpa, to, pieces[i].bytes, &result) == -ENOENT)
-			result = device_mmio(em, pieces[i].gpa, false, to, pieces[i].bytes);
-		if (result != INSN_DONE)
-			return result;
+		if (ferry_mem_read(em->vcpu->vm, pieces[i].gpa, to, pieces[i].bytes))
+			ret = device_mmio(em, pieces[i].gpa, false, to, pieces[i].bytes);
 	}
-	return INSN_DONE;
+	return ret;
 }
 
 /*
@@ -243,11 +250,7 @@ static int write_pieces(struct ferry_emulation *em, struct piece pieces[2], cons
 	u8 probe;
 
 	for (i = 0; i < 2 && pieces[1].bytes; i++) {
-		int err = ferry_gpa_read(em, pieces[i].gpa, &probe, 1, &result);
-
-		if (err && err != -ENOENT)
-			return result;
-		device[i] = err;
+		device[i] = ferry_mem_read(em->vcpu->vm, pieces[i].gpa, &probe, 1);
 		if (!device[i])
 			continue;
 		result = device_mmio(em, pieces[i].gpa, true, (void *)data + pieces[i].offset,
@@ -270,11 +273,15 @@ static int write_pieces(struct ferry_emulation *em, struct piece pieces[2], cons
 
 static int cb_write(struct insn_cpu *cpu, u64 linear, const void *data, unsigned int bytes, u32 acc)
 {
+	struct ferry_emulation *em = of_cpu(cpu);
 	struct piece pieces[2];
 	int ret;
 
+	/* No memory is there that could be written. */
+	if (is_exits_access(em, linear, bytes, acc | INSN_ACC_WRITE))
+		return device_mmio(em, em->vcpu->exit.gpa, true, (void *)data, bytes);
 	ret = split(cpu, linear, bytes, acc | INSN_ACC_WRITE, pieces);
-	return ret == INSN_DONE ? write_pieces(of_cpu(cpu), pieces, data) : ret;
+	return ret == INSN_DONE ? write_pieces(em, pieces, data) : ret;
 }
 
 /* Across two pages, and on devices, a locked access is two plain ones. */

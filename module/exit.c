@@ -29,7 +29,7 @@ static u32 insn_length(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 	if (!vcpu->exit.insn_len)
 		vcpu->exit.insn_len = ferry_bare_length(vcpu);
 	if (!vcpu->exit.insn_len)
-		vcpu->exit.insn_len = ferry_insn_length(vcpu, stage);
+		vcpu->exit.insn_len = ferry_insn_length(vcpu);
 	return vcpu->exit.insn_len;
 }
 

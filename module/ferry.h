@@ -354,11 +354,11 @@ int ferry_memory_touch(struct ferry_vm *vm, u64 gfn); /* make present: 0, -ENOEN
 struct page *ferry_memory_page(struct ferry_vm *vm, u64 gfn); /* present page or NULL, lockless */
 int ferry_memory_nr_regions(struct ferry_vm *vm);
 bool ferry_memory_region(struct ferry_vm *vm, u32 region, u64 *gpa, u64 *length, u32 *flags);
-/* 0; -ENOENT no memory there (or read-only for writes); _atomic: -EAGAIN not present yet.
+/* 0; -ENOENT no memory there (or read-only for writes); _atomic: -EAGAIN not present yet. Reads never sleep.
  * Ranges may cross pages and regions. Writes are seen by the dirty log. */
 int ferry_mem_read(struct ferry_vm *vm, u64 gpa, void *buf, size_t len);
 int ferry_mem_write(struct ferry_vm *vm, u64 gpa, const void *buf, size_t len);
-int ferry_mem_read_atomic(struct ferry_vm *vm, u64 gpa, void *buf, size_t len);
+int ferry_mem_read_entry(struct ferry_vm *vm, u64 gpa, unsigned int bytes, u64 *entry);
 int ferry_mem_write_atomic(struct ferry_vm *vm, u64 gpa, const void *buf, size_t len);
 /* Compare and exchange 1, 2, 4, 8 or 16 bytes inside one page: 0 done, 1 *old differed and now
  * holds what was there, -errno as above. */
@@ -464,11 +464,11 @@ enum ferry_next ferry_emulate_task_switch(struct ferry_vcpu *vcpu, enum ferry_st
  * anything else re-executes. 0, or TO_USER again through the run page. */
 enum ferry_next ferry_emulate_complete(struct ferry_vcpu *vcpu);
 bool ferry_emulation_busy(struct ferry_vcpu *vcpu); /* a request is outstanding */
+void ferry_emulation_forget(struct ferry_vcpu *vcpu); /* its state was replaced from outside */
 /* A non-string IN/OUT exit nobody in the kernel serves. */
 enum ferry_next ferry_port_to_user(struct ferry_vcpu *vcpu, u16 port, u8 width, bool in,
 				   u8 insn_len);
-/* Length of the instruction at RIP, 0 if its bytes cannot be read in this context. */
-int ferry_insn_length(struct ferry_vcpu *vcpu, enum ferry_stage stage);
+int ferry_insn_length(struct ferry_vcpu *vcpu); /* of the instruction at RIP; 0 if it cannot be read */
 int ferry_insn_bytes(struct ferry_vcpu *vcpu, u8 *buf, int len); /* for reports: bytes read */
 int ferry_translate(struct ferry_vcpu *vcpu, struct ferry_translate *args);
 

@@ -484,7 +484,7 @@ static int access_range(struct ferry_vm *vm, u64 gpa, void *buf, size_t len, enu
 
 int ferry_mem_read(struct ferry_vm *vm, u64 gpa, void *buf, size_t len)
 {
-	return access_range(vm, gpa, buf, len, ACCESS_READ, false);
+	return access_range(vm, gpa, buf, len, ACCESS_READ, true);
 }
 
 int ferry_mem_write(struct ferry_vm *vm, u64 gpa, const void *buf, size_t len)
@@ -492,9 +492,26 @@ int ferry_mem_write(struct ferry_vm *vm, u64 gpa, const void *buf, size_t len)
 	return access_range(vm, gpa, (void *)buf, len, ACCESS_WRITE, false);
 }
 
-int ferry_mem_read_atomic(struct ferry_vm *vm, u64 gpa, void *buf, size_t len)
+/*
+ * An entry of a guest's page table, read as the CPU's walk reads it: all at once (SDM volume 3, "Guaranteed
+ * Atomic Operations"), while other vCPUs change it. @bytes is 4 or 8, @gpa a multiple of it.
+ */
+int ferry_mem_read_entry(struct ferry_vm *vm, u64 gpa, unsigned int bytes, u64 *entry)
 {
-	return access_range(vm, gpa, buf, len, ACCESS_READ, true);
+	struct ferry_region *r;
+	struct page *page;
+	void *at;
+
+	rcu_read_lock();
+	r = ferry_region_find(vm->mem, gpa >> PAGE_SHIFT);
+	page = r ? ferry_region_page(r, gpa >> PAGE_SHIFT) : NULL;
+	*entry = 0;
+	if (page) {
+		at = page_address(page) + offset_in_page(gpa);
+		*entry = bytes == 4 ? READ_ONCE(*(u32 *)at) : READ_ONCE(*(u64 *)at);
+	}
+	rcu_read_unlock();
+	return r ? 0 : -ENOENT;
 }
 
 /* -EAGAIN may come after a part was written; writing it all again is right. */

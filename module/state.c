@@ -342,6 +342,8 @@ int ferry_state_set(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 group, con
 {
 	if (!valid_group(vcpu, group))
 		return -EINVAL;
+	if (vcpu)
+		ferry_emulation_forget(vcpu);
 	switch (group) {
 	case FERRY_STATE_MSRS:
 		return set_msrs(vcpu, buf, len);

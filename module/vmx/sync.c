@@ -106,7 +106,7 @@ static void write_pdptes(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx)
 
 	if (!vmx_pae_paging(vcpu))
 		return;
-	if (ferry_mem_read_atomic(vcpu->vm, vcpu->cr3 & 0xffffffe0, vmx->pdpte,
+	if (ferry_mem_read(vcpu->vm, vcpu->cr3 & 0xffffffe0, vmx->pdpte,
 				  sizeof(vmx->pdpte)))
 		memset(vmx->pdpte, 0, sizeof(vmx->pdpte));
 	for (i = 0; i < 4; i++)

@@ -5,6 +5,8 @@
  * results, and what memory and device hold afterwards, must be the same.
  */
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "tap.h"
 #include "tiny.h"
@@ -309,6 +311,59 @@ static void test_ports(void)
 	ok(run_with_device() == FERRY_EXIT_IO && tiny_out(&t) == 0x600d, "and the guest goes on");
 }
 
+/*
+ * While userspace serves an access, the instruction is in flight: it was fetched and its operand translated,
+ * and that other processors change its bytes or the page tables comes too late for it.
+ */
+TINY_SNIPPET(flight, 64,
+	     "mov $0x3f000000, %esi; jmp 2f\n"		/* 7 bytes */
+	     "1: mov 0x10(%rsi), %eax; out %eax, $0xf1; ret\n"
+	     "2: call 1b; call 1b; call 1b; mov $0x30000100, %esi; addl $5, (%rsi); out %eax, $0xf1\n");
+#define READ_AT (TINY_CODE + 7)
+
+static void test_flight(void)
+{
+	struct ferry_memory rom = { .size = sizeof(rom), .region = 1, .gpa = 0x30000000, .length = 4096,
+				    .flags = FERRY_MEM_READONLY };
+	uint64_t *pde = (uint64_t *)(t.mem + 0x8000 + 8 * (0x3f000000 >> 21)), was = *pde;
+	struct ferry_state_general regs;
+	uint32_t answer = 0x77665544;
+	static const uint8_t code[] = { 0x8b, 0x46, 0x10 };
+	uint8_t *page;
+
+	TINY_LOAD(&t, TINY_64, flight);
+	ok(!memcmp(t.mem + READ_AT, code, sizeof(code)), "the read is where it is looked for");
+	ok(tiny_run(&t) == FERRY_EXIT_MMIO && !t.run->mmio.is_write, "in flight: a read of a device");
+	memset(t.mem + READ_AT, 0xf4, sizeof(code));
+	memcpy((void *)t.run->mmio.data, &answer, 4);
+	ok(tiny_run(&t) == FERRY_EXIT_IO && tiny_out(&t) == answer, "it completes though its bytes changed");
+
+	memcpy(t.mem + READ_AT, code, sizeof(code));
+	ok(tiny_run(&t) == FERRY_EXIT_MMIO, "another");
+	*pde = 0;
+	memcpy((void *)t.run->mmio.data, &answer, 4);
+	ok(tiny_run(&t) == FERRY_EXIT_IO && tiny_out(&t) == answer, "it completes though its page is gone");
+	*pde = was;
+
+	ok(tiny_run(&t) == FERRY_EXIT_MMIO, "a third");
+	memset(t.mem + READ_AT, 0x90, sizeof(code));
+	regs = tiny_regs(&t);
+	regs.gpr[FERRY_RAX] = 0x600d;
+	tiny_set_regs(&t, &regs);
+	ok(tiny_run(&t) == FERRY_EXIT_IO && tiny_out(&t) == 0x600d, "state from outside begins it anew");
+
+	page = ioctl(t.vm, FERRY_SET_MEMORY, &rom) ? MAP_FAILED :
+	       mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, t.vm, (off_t)rom.gpa);
+	ok(page != MAP_FAILED, "a page that is read-only to the guest");
+	if (page == MAP_FAILED)
+		return;
+	page[0x100] = 37;
+	ok(tiny_run(&t) == FERRY_EXIT_MMIO && t.run->mmio.is_write && t.run->mmio.gpa == 0x30000100 &&
+	   t.run->mmio.data[0] == 42, "ADD reads it as memory and writes to the device");
+	ok(tiny_run(&t) == FERRY_EXIT_IO && page[0x100] == 37, "and it keeps its contents");
+	munmap(page, 4096);
+}
+
 /* Faults of emulated instructions: a page that is not there, a bad address. */
 TINY_SNIPPET(faults, 64,
 	     "mov $0x3f000000, %esi; mov $0x7f000000, %edi; movsl\n"	/* not mapped: beyond 1 GiB */
@@ -342,6 +397,7 @@ int main(void)
 	test_edge();
 	test_ports();
 	test_faults();
+	test_flight();
 	tiny_close(&t);
 	return done();
 }

@@ -185,6 +185,18 @@ int insn_decode(struct insn *insn, const u8 *bytes, unsigned int nbytes, unsigne
  */
 unsigned int insn_operand_size(const struct insn *insn, unsigned int nr);
 
+/**
+ * insn_one_address - does it access at most one place in memory?
+ * @insn: a decoded instruction
+ *
+ * True of what moves and computes with an operand of its own (the families of ids.h up to the atomic ones);
+ * strings, the stack, and all that reads tables may access several.
+ */
+static inline bool insn_one_address(const struct insn *insn)
+{
+	return insn->id >= INSN_OP_MOV && insn->id <= INSN_OP_CMPXCHG8B;
+}
+
 /* ------------------------------------------------------------ execution */
 
 /* What execution and every call-back answers. */
