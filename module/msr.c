@@ -168,6 +168,19 @@ static int tsc_aux(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write, b
 	return ferry_backend->set_msr(vcpu, index, (u32)*value);
 }
 
+/*
+ * SYSCALL's flag mask is 32 bits wide; the rest is reserved (SDM 3, figure 5-14). What a guest wrote there
+ * must never reach an Intel CPU: it faults, in the host.
+ */
+static int sfmask(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write, bool host)
+{
+	if (!write)
+		return ferry_backend->get_msr(vcpu, index, value);
+	if (!host && vcpu->vm->guest_vendor == FERRY_VENDOR_INTEL && *value >> 32)
+		return -EINVAL;
+	return ferry_backend->set_msr(vcpu, index, (u32)*value);
+}
+
 /* The microcode revision: guests write 0 before they ask for it with CPUID (SDM 9.11.7). */
 static int bios_sign(struct ferry_vcpu *vcpu, u32 index, u64 *value, bool write, bool host)
 {
@@ -328,7 +341,7 @@ static const struct msr_row rows[] = {
 	{ MSR_EFER, MSR_EFER, FUNCTION, .fn = efer },
 	{ MSR_STAR, MSR_STAR, HARDWARE, SAVED },
 	{ MSR_LSTAR, MSR_CSTAR, HARDWARE, SAVED | CANONICAL },
-	{ MSR_SYSCALL_MASK, MSR_SYSCALL_MASK, HARDWARE, SAVED },
+	{ MSR_SYSCALL_MASK, MSR_SYSCALL_MASK, FUNCTION, SAVED, .fn = sfmask },
 	/* Bases of FS and GS live in the segments group. */
 	{ MSR_FS_BASE, MSR_GS_BASE, HARDWARE, CANONICAL },
 	{ MSR_KERNEL_GS_BASE, MSR_KERNEL_GS_BASE, HARDWARE, SAVED | CANONICAL },

@@ -421,6 +421,12 @@ static void test_msrs(void)
 		ok(ACCESS_MSR(read_msr, rows[i].index, 0, &value) == rows[i].has[vendor],
 		   "%s guest: %s is %sthere", vendor_names[vendor], rows[i].name,
 		   rows[i].has[vendor] ? "" : "not ");
+	/* SDM 3, figure 5-14: SFMASK's upper half is reserved. SVM leaves the register to the guest. */
+	if (!amd_host) {
+		i = ACCESS_MSR(write_msr, 0xc0000084, 1, &value);
+		ok(i == (vendor != INTEL) && !value, "%s guest: the upper half of SFMASK is %s",
+		   vendor_names[vendor], vendor == INTEL ? "#GP" : "ignored");
+	}
 	ACCESS_MSR(read_msr, 0xc0010141, 0, &value);
 	ok_eq(value, vendor == AMD ? 0x15 : 0, "%s guest: OSVW is the policy's", vendor_names[vendor]);
 	if (!ACCESS_MSR(read_msr, 0xc0000103, 0, &value)) {
