@@ -161,6 +161,7 @@ static __always_inline bool served_cpuid(struct ferry_vcpu *vcpu, struct vmx_vcp
 {
 	const struct ferry_cpuid_row *row;
 	u32 leaf = vcpu->regs[FERRY_RAX];
+	u64 rip, next;
 	u32 blocked;
 
 	if (unlikely(vcpu->msr.cpuid_fault))
@@ -173,10 +174,14 @@ static __always_inline bool served_cpuid(struct ferry_vcpu *vcpu, struct vmx_vcp
 	OPTIMIZER_HIDE_VAR(row); /* or its address is computed again for each register */
 	if (unlikely(row->leaf != leaf))
 		return false;
+	rip = vmx_read(VMX_GUEST_RIP);
+	next = rip + vmx_read(VMX_EXIT_INSN_LENGTH);
+	if (unlikely((next ^ rip) >> 32))
+		return false; /* EIP may wrap, and entries refuse more than 32 bits of it */
 	blocked = vmx_read(VMX_GUEST_INTERRUPTIBILITY);
 	if (unlikely(blocked & VMX_BLOCKED_SHADOW))
 		vmx_write(VMX_GUEST_INTERRUPTIBILITY, blocked & ~VMX_BLOCKED_SHADOW);
-	vmx_write(VMX_GUEST_RIP, vmx_read(VMX_GUEST_RIP) + vmx_read(VMX_EXIT_INSN_LENGTH));
+	vmx_write(VMX_GUEST_RIP, next);
 	vcpu->regs[FERRY_RAX] = row->reg[CPU_EAX];
 	vcpu->regs[FERRY_RBX] = row->reg[CPU_EBX];
 	vcpu->regs[FERRY_RCX] = row->reg[CPU_ECX];

@@ -113,6 +113,45 @@ static void test_cpuid(void)
 	ok_out(0, "CPUID clears the upper halves");
 }
 
+/*
+ * CPUID as the last two bytes of 4 GiB in compatibility mode: EIP goes on at 0. Any process can be
+ * there. It is asked more than once, as the first time takes the longer way.
+ */
+#define COMPAT_TOP 0x102000 /* what lies there */
+#define PT_TOP 0x103000
+#define PD_TOP 0x104000
+#define AT_ZERO 0xe5
+
+static void test_cpuid_wraps(void)
+{
+	struct ferry_state_segments s;
+	struct ferry_state_general g;
+	bool good = true;
+	int i, ret = 0;
+
+	for (i = 0; good && i < 3; i++) {
+		TINY_LOAD(&t, TINY_64, cpuid64);
+		((uint64_t *)(t.mem + 0x7000))[3] = PD_TOP | 7;
+		((uint64_t *)(t.mem + PD_TOP))[511] = PT_TOP | 7;
+		((uint64_t *)(t.mem + PT_TOP))[511] = COMPAT_TOP | 7;
+		memcpy(t.mem + COMPAT_TOP + 0xffe, "\x0f\xa2", 2);
+		memcpy(t.mem, "\xe6\xe5", 2); /* out %al, $AT_ZERO */
+		tiny_get(&t, FERRY_STATE_SEGMENTS, &s, sizeof(s));
+		s.seg[FERRY_SEG_CS] = (struct ferry_segment){ .selector = TINY_CS32, .limit = ~0u,
+							      .attrib = 0xc9b };
+		tiny_set(&t, FERRY_STATE_SEGMENTS, &s, sizeof(s));
+		g = tiny_regs(&t);
+		g.rip = 0xfffffffe;
+		g.gpr[FERRY_RAX] = 0x40000000;
+		tiny_set_regs(&t, &g);
+		ret = tiny_run(&t);
+		good = ret == FERRY_EXIT_IO && t.run->io.port == AT_ZERO;
+	}
+	if (!ok(good, "CPUID at the end of 4 GiB goes on at 0"))
+		diag("exit %d rip %llx: %s", ret, (long long)tiny_regs(&t).rip,
+		     ret == FERRY_EXIT_ERROR ? (char *)t.run->error.detail : "");
+}
+
 /* ------------------------------------------------------------------------ ports */
 
 #define PORT_BODY                                                                                  \
@@ -517,6 +556,7 @@ int main(void)
 {
 	tiny_open(&t, 16 << 20);
 	test_cpuid();
+	test_cpuid_wraps();
 	test_ports(TINY_64, port64_begin, port64_end, "64-bit");
 	test_ports(TINY_32, port32_begin, port32_end, "32-bit");
 	test_ports(TINY_REAL, port16_begin, port16_end, "16-bit");
