@@ -67,6 +67,22 @@ static void decode_ept_violation(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx,
 	mask_nmis_again(vcpu, vmx, info & VMX_EPT_NMI_UNBLOCKED);
 }
 
+/*
+ * INT1 is a trap, but the exit comes before it is over. Any other #DB in a shadow has taken the step
+ * that waits along, and the next entry wants to find it again (SDM 27.3.1.5).
+ */
+static void decode_debug(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	if ((vmx->exit_event & VMX_EVENT_TYPE) == VMX_EVENT_PRIV_SOFT_EXC) {
+		vcpu->rip += vmx->insn_length;
+		if (!vmx_code64(vcpu))
+			vcpu->rip = (u32)vcpu->rip;
+		vmx_set_shadow(vcpu, 0);
+	} else if (vmx->interruptibility & VMX_BLOCKED_SHADOW) {
+		vmx->dirty |= VMX_D_PENDING;
+	}
+}
+
 static void decode_exception(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx,
 			     struct ferry_exit *exit)
 {
@@ -84,6 +100,8 @@ static void decode_exception(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx,
 	exit->exception.payload = vector == 1  ? vmx->qualification & DB_CONDITIONS :
 				  vector == 14 ? vmx->qualification :
 						 0;
+	if (vector == 1)
+		decode_debug(vcpu, vmx);
 	mask_nmis_again(vcpu, vmx, vector != 8 && (event & VMX_EVENT_NMI_UNBLOCKED));
 }
 

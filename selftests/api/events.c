@@ -323,6 +323,44 @@ static void test_debug(void)
 	ok(outs(5), "the guest goes on");
 }
 
+TINY_SNIPPET(icebp, 64, ".byte 0xf1; mov $6, %eax\n" OUT);
+TINY_SNIPPET(step_sti, 64, "sti; nop; mov $7, %eax\n" OUT);
+TINY_SNIPPET(step_ss, 64, "mov %ecx, %ss; .byte 0xf1; mov $8, %eax\n" OUT);
+
+/*
+ * #DB in an interrupt shadow, with TF set: VM entries want to be told of the step that waits (SDM
+ * 27.3.1.5), and a process can bring it about.
+ */
+static void test_debug_shadow(void)
+{
+	struct ferry_state_general g;
+
+	/* Its INT1 is #UD, and TF waits for the end of STI's shadow. */
+	if (lax_cpu("#DB by INT1, and in a shadow"))
+		return;
+	TINY_LOAD(&t, TINY_64, icebp);
+	ok(traps(1, 1), "INT1 is #DB behind the instruction");
+	ok(outs(6), "and the guest goes on");
+
+	TINY_LOAD(&t, TINY_64, step_sti);
+	g = tiny_regs(&t);
+	g.rflags |= RFLAGS_TF;
+	tiny_set_regs(&t, &g);
+	ok(traps(1, 1), "TF: a trap after STI");
+	ok(t.trap->rflags & RFLAGS_IF, "IF is set in its frame");
+	t.trap->rflags &= ~(RFLAGS_TF | RFLAGS_IF);
+	ok(outs(7), "and the guest goes on");
+
+	TINY_LOAD(&t, TINY_64, step_ss);
+	g = tiny_regs(&t);
+	g.gpr[FERRY_RCX] = TINY_DS;
+	g.rflags |= RFLAGS_TF;
+	tiny_set_regs(&t, &g);
+	ok(traps(1, 3), "TF: INT1 behind MOV SS");
+	t.trap->rflags &= ~RFLAGS_TF;
+	ok(outs(8), "and the guest goes on");
+}
+
 TINY_SNIPPET(dr, 64,
 	     "mov $0x12345000, %eax; mov %rax, %dr1; xor %eax, %eax; mov %dr1, %rax\n" OUT
 	     "mov %dr6, %rax\n" OUT "mov %dr7, %rax\n" OUT
@@ -449,6 +487,7 @@ int main(void)
 	test_nmi();
 	test_nmi_shadow();
 	test_debug();
+	test_debug_shadow();
 	test_dr();
 	test_ac();
 	test_interrupts();
