@@ -62,6 +62,7 @@ static __always_inline bool is_nmi(const struct vmx_vcpu *vmx)
 static noinstr bool run_once(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	if (unlikely(vmx_enter_guest(&vmx->sw))) {
+		vmx->reason = 0; /* that of the run before is over */
 		vmx->failed = vmx_read(VMX_INSN_ERROR) ?: 1;
 		return false;
 	}
