@@ -178,8 +178,11 @@ int vmx_open(struct vmx_vcpu *vmx)
 	asm volatile("sldt %0" : "=m"(vmx->host_ldt));
 	vmx->host_ds = READ_SEGMENT(ds);
 	vmx->host_es = READ_SEGMENT(es);
-	vmx->host_fs = READ_SEGMENT(fs);
-	vmx->host_gs = READ_SEGMENT(gs);
+	/* An NMI closes a window before vmx_leave() has put these back: then they are known. */
+	if (likely(!vmx->unsettled)) {
+		vmx->host_fs = READ_SEGMENT(fs);
+		vmx->host_gs = READ_SEGMENT(gs);
+	}
 	write_host_state(vmx, cpu);
 	if (vmx_hw.perf)
 		stop_perf(vmx);
