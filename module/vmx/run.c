@@ -115,7 +115,8 @@ static bool is_machine_check(const struct vmx_vcpu *vmx)
 
 static void load_guest_breakpoints(const struct ferry_vcpu *vcpu)
 {
-	/* The entry loads DR7; the exit resets it. */
+	/* The guest's addresses must not arm the host's breakpoints; those return in vmx_leave(). */
+	set_debugreg(DR7_AFTER_EXIT, 7);
 	set_debugreg(vcpu->dr[0], 0);
 	set_debugreg(vcpu->dr[1], 1);
 	set_debugreg(vcpu->dr[2], 2);

@@ -143,6 +143,8 @@ static_assert(offsetof(struct vmx_switch, host_spec_ctrl) == 24);
 static_assert(offsetof(struct vmx_switch, write_spec_ctrl) == 32);
 static_assert(offsetof(struct vmx_switch, launched) == 36);
 
+#define DR7_AFTER_EXIT 0x400UL /* no breakpoint is on */
+
 /* An entry of an MSR-load list (SDM table 25-13). */
 struct vmx_list_entry {
 	u32 index, reserved;

@@ -37,8 +37,6 @@
 
 DEFINE_PER_CPU(struct vmx_cpu, vmx_cpus);
 
-#define DR7_AFTER_EXIT 0x400
-
 /* ------------------------------------------------------------ raw registers */
 
 static __always_inline u64 raw_cr0(void)
@@ -223,7 +221,8 @@ noinstr void vmx_close(struct vmx_vcpu *vmx)
 		asm volatile("mov %0, %%ds" : : "r"((u32)vmx->host_ds));
 		asm volatile("mov %0, %%es" : : "r"((u32)vmx->host_es));
 	}
-	if (unlikely(vmx->host_dr7 != DR7_AFTER_EXIT))
+	/* Not while DR0-3 are the guest's: vmx_leave() restores all of them. */
+	if (unlikely(vmx->host_dr7 != DR7_AFTER_EXIT) && !vmx->breakpoints)
 		asm volatile("mov %0, %%dr7" : : "r"(vmx->host_dr7));
 	if (unlikely(vmx->host_debugctl))
 		vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, vmx->host_debugctl);
