@@ -255,8 +255,10 @@ int svm_enter(struct ferry_vcpu *vcpu)
 	struct svm_vmcb *vmcb = svm->vmcb;
 	u32 code;
 
-	if (unlikely(!this_cpu_read(svm_cpus.owned)))
+	if (unlikely(!this_cpu_read(svm_cpus.owned))) {
+		svm_requeue_event(vcpu); /* RIP may have been moved for it */
 		return FERRY_ENTER_TAKEN;
+	}
 	svm->refused = 0;
 	vmcb->save.rax = vcpu->regs[FERRY_RAX];
 	vmcb->save.rsp = vcpu->regs[FERRY_RSP];
