@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "emulator.h"
 #include "tap.h"
 #include "tiny.h"
 
@@ -25,19 +26,10 @@ static struct tiny t;
 /* QEMU's TCG pushes no RF and does not arm breakpoints from the VMCB. */
 static bool lax_cpu(const char *what)
 {
-	const char *emulator = getenv("LAB_EMULATOR");
-
-	if (!emulator || strcmp(emulator, "qemu"))
+	if (!on_qemu())
 		return false;
 	skip("QEMU's TCG does not do it", "%s", what);
 	return true;
-}
-
-static bool on_bochs(void)
-{
-	const char *emulator = getenv("LAB_EMULATOR");
-
-	return emulator && !strcmp(emulator, "bochs");
 }
 
 static int run(const char *what)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "emulator.h"
 #include "tap.h"
 #include "tiny.h"
 
@@ -51,19 +52,10 @@ static void ok_trap(int vector, uint64_t offset, const char *what)
 /* What QEMU's TCG does not check where the CPU must, without an exit. */
 static bool lax_cpu(const char *what)
 {
-	const char *emulator = getenv("LAB_EMULATOR");
-
-	if (!emulator || strcmp(emulator, "qemu"))
+	if (!on_qemu())
 		return false;
 	skip("QEMU's TCG does not check it", "%s", what);
 	return true;
-}
-
-static bool on_bochs(void)
-{
-	const char *emulator = getenv("LAB_EMULATOR");
-
-	return emulator && !strcmp(emulator, "bochs");
 }
 
 /* ------------------------------------------------------------------------ CPUID */

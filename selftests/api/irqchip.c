@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../unit/tap.h"
+#include "emulator.h"
 #include "puppet.h"
 
 #define LAPIC	      0xfee00000
@@ -485,7 +486,6 @@ static void test_ioeventfd(void)
 
 static void test_ipis(void)
 {
-	const char *emulator = getenv("LAB_EMULATOR");
 	const uint32_t rounds = 500;
 	int bad;
 
@@ -533,7 +533,7 @@ static void test_ipis(void)
 	 * APM 15.21.5: VMRUN loads the interrupt shadow from the VMCB. QEMU's emulation does not,
 	 * so there an exit between STI and HLT ends the shadow; the guest copes and counts it.
 	 */
-	if (emulator && !strcmp(emulator, "qemu"))
+	if (on_qemu())
 		skip("QEMU drops the interrupt shadow at VMRUN", "none in the shadow of STI");
 	else
 		ok_eq(box(0)->early + box(1)->early, 0, "none in the shadow of STI");

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "emulator.h"
 #include "lib/cpu/features.h"
 #include "lib/cpu/read.h"
 #include "lib/cpu/vuln.h"
@@ -149,8 +150,6 @@ TINY_SNIPPET(set_avx, 64,
 
 static void test_enforced(void)
 {
-	const char *emulator = getenv("LAB_EMULATOR");
-
 	tiny_edit_host = hide;
 	tiny_open(&t, 1 << 20);
 	tiny_edit_host = NULL;
@@ -163,7 +162,7 @@ static void test_enforced(void)
 	get_policy(t.vm);
 	if (!cpu_policy_has(&policy, CPU_F_XSAVE)) {
 		skip("this CPU has no XSAVE", "XCR0[2] is reserved when AVX is hidden");
-	} else if (emulator && !strcmp(emulator, "qemu")) {
+	} else if (on_qemu()) {
 		skip("QEMU's TCG lets guests execute XSETBV", "XCR0[2] is reserved when AVX is hidden");
 	} else {
 		TINY_LOAD(&t, TINY_64, set_avx);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emulator.h"
 #include "tap.h"
 #include "tiny.h"
 
@@ -155,13 +156,6 @@ static void build_fault_task(struct tiny *t)
 	memcpy(t->mem + FAULT_TASK, code, sizeof(code));
 	put_gate(t, IDT + 6 * 8, FAULT_TSS, 0, 0x85);
 	put_gate(t, IDT + 0x85 * 8, OTHER_TSS, 0, 0x85);
-}
-
-static bool on_qemu(void)
-{
-	const char *emulator = getenv("LAB_EMULATOR");
-
-	return emulator && !strcmp(emulator, "qemu");
 }
 
 static void record(struct tiny *t, struct record *r)
