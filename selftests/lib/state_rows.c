@@ -646,7 +646,7 @@ const struct row state_rows[] = {
 	ROW("data as code in real mode", REAL, data_as_code),
 	ROW("data as code in protected mode", PROT32, data_as_code, QUIETLY),
 	ROW("reset vector", REAL, high_vector, QUIETLY),
-	ROW("virtual-8086 mode", PAGED32, v86, .flags = IO_MAP),
+	ROW("virtual-8086 mode", PAGED32, v86, .flags = V86),
 
 	ROW("CR0", LONG, cr0_bits),
 	ROW("caches off", LONG, caches_off),

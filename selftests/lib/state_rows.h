@@ -12,10 +12,12 @@ enum mode { REAL, PROT32, PAGED32, PAE, LONG };
 #define QUIET 1 /* nothing is run: it would not be the same afterwards */
 #define AVX 2 /* with XSAVE and AVX */
 /*
- * QEMU 7.2 looks for the I/O map only in a TSS that is not busy, and takes others for none. LTR makes
- * the TSS busy, in its register too (SDM volume 2, LTR; VT-x takes no other, 26.3.1.2).
+ * Virtual-8086 mode, which runs only where the emulator can. QEMU 7.2 looks for the I/O map only in a TSS that
+ * is not busy, and takes others for none. LTR makes the TSS busy, in its register too (SDM volume 2, LTR; VT-x
+ * takes no other, 26.3.1.2). Bochs 2.7 ends with a panic at every #VMEXIT from such a guest ("VM is set in long
+ * mode !"): it makes EFER the host's before it clears EFLAGS.VM ("Force CR0.PE = 1, RFLAGS.VM = 0", APM 2, 15.6).
  */
-#define IO_MAP 4
+#define V86 4
 
 /**
  * struct row - one state
