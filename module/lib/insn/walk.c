@@ -48,6 +48,11 @@ static bool can_be_page(const struct insn_walk *w, const struct format *f, unsig
 	return level == 2 || (level == 3 && f != &pae);
 }
 
+u64 insn_pdpte_reserved(unsigned int phys_bits)
+{
+	return bits_from_to(phys_bits, 63) | bits_from_to(1, 2) | bits_from_to(6, 8);
+}
+
 /* Bits that must be zero. SDM volume 3 tables 4-4 to 4-20. */
 static u64 reserved_bits(const struct insn_walk *w, const struct format *f, unsigned int level,
 			 u64 entry)
@@ -68,7 +73,7 @@ static u64 reserved_bits(const struct insn_walk *w, const struct format *f, unsi
 	if (f == &pae) {
 		rsvd |= bits_from_to(52, 62);
 		if (level == 3)
-			return rsvd | PTE_NX | bits_from_to(1, 2) | bits_from_to(5, 8);
+			return insn_pdpte_reserved(w->phys_bits);
 	} else if (level > 3 || (level == 3 && !w->gbpages)) {
 		rsvd |= PTE_PS;
 	}

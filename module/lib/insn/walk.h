@@ -67,6 +67,15 @@ struct insn_walk {
 };
 
 /**
+ * insn_pdpte_reserved - the bits that must be zero in a present PAE page-directory pointer
+ * @phys_bits: guest MAXPHYADDR
+ *
+ * SDM volume 3 table 4-8, APM volume 2 section 5.2.3. But bit 5: QEMU's TCG (7.2) sets A there as it walks,
+ * against both manuals, and the guest would suffer for it.
+ */
+u64 insn_pdpte_reserved(unsigned int phys_bits);
+
+/**
  * insn_walk - translate a linear address
  * @w:      [IN/OUT]
  * @linear: [IN] canonical where that matters
