@@ -9,6 +9,7 @@
 #include "control.h"
 #include "ferry.h"
 #include "lib/cpu/policy.h"
+#include "lib/insn/walk.h"
 
 #define SEG_TSS32 8 /* a type of TR: of 32 bits, or 64 */
 #define CR0_FIXED_1 X86_CR0_ET
@@ -94,6 +95,25 @@ int ferry_set_efer(struct ferry_vcpu *vcpu, u64 value)
 	return 0;
 }
 
+/*
+ * Whether PAE paging can be had with these: a load of CR3, or a change of CR0 or CR4 that loads the four
+ * upper entries, is #GP if a present one has a reserved bit (SDM 3, 4.4.1; APM 3, MOV CRn). A page that was
+ * never touched is all zero.
+ */
+static bool pdptes_valid(struct ferry_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
+{
+	u64 reserved = insn_pdpte_reserved(vcpu->vm->phys_bits), pdpte[4];
+	size_t i;
+
+	if (!ferry_pae_paging(cr0, cr4, vcpu->efer) ||
+	    ferry_mem_read(vcpu->vm, cr3 & 0xffffffe0, pdpte, sizeof(pdpte)))
+		return true;
+	for (i = 0; i < ARRAY_SIZE(pdpte); i++)
+		if ((pdpte[i] & 1) && (pdpte[i] & reserved))
+			return false;
+	return true;
+}
+
 int ferry_set_cr4(struct ferry_vcpu *vcpu, u64 val)
 {
 	u64 old = vcpu->cr4, flush;
@@ -104,6 +124,8 @@ int ferry_set_cr4(struct ferry_vcpu *vcpu, u64 val)
 	if (lma && (!(val & X86_CR4_PAE) || ((val ^ old) & X86_CR4_LA57)))
 		return -EINVAL;
 	if ((val & ~old & X86_CR4_PCIDE) && (!lma || (vcpu->cr3 & 0xfff)))
+		return -EINVAL;
+	if (((val ^ old) & FERRY_PAE_CR4) && !pdptes_valid(vcpu, vcpu->cr0, vcpu->cr3, val))
 		return -EINVAL;
 	vcpu->cr4 = val;
 	vcpu->seen_cr4 |= val;
@@ -139,6 +161,8 @@ int ferry_set_cr0(struct ferry_vcpu *vcpu, u64 val)
 		if (vcpu->vm->guest_vendor == FERRY_VENDOR_INTEL && !(tr.attrib & SEG_TSS32))
 			return -EINVAL;
 		efer |= EFER_LMA;
+	} else if (((val ^ old) & FERRY_PAE_CR0) && !pdptes_valid(vcpu, val, vcpu->cr3, vcpu->cr4)) {
+		return -EINVAL;
 	}
 	if (old & ~val & X86_CR0_PG) {
 		if (vcpu->cr4 & X86_CR4_PCIDE)
@@ -175,6 +199,8 @@ int ferry_set_cr3(struct ferry_vcpu *vcpu, u64 val)
 			return -EINVAL;
 	} else {
 		val = (u32)val;
+		if (!pdptes_valid(vcpu, vcpu->cr0, val, vcpu->cr4))
+			return -EINVAL;
 	}
 	vcpu->cr3 = val;
 	ferry_backend->update_control(vcpu);

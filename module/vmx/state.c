@@ -9,6 +9,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "../control.h"
 #include "vmx.h"
 
 #define CPUID_80000001_EDX_RDTSCP 27
@@ -278,12 +279,8 @@ u64 vmx_real_cr4(const struct ferry_vcpu *vcpu)
 
 bool vmx_pae_paging(const struct ferry_vcpu *vcpu)
 {
-	return (vcpu->cr0 & X86_CR0_PG) && (vcpu->cr4 & X86_CR4_PAE) && !(vcpu->efer & EFER_LMA);
+	return ferry_pae_paging(vcpu->cr0, vcpu->cr4, vcpu->efer);
 }
-
-/* The bits whose change loads the PDPTEs again (SDM 5.4.1). */
-#define PAE_CR0 (X86_CR0_CD | X86_CR0_NW | X86_CR0_PG)
-#define PAE_CR4 (X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP)
 
 void vmx_update_control(struct ferry_vcpu *vcpu)
 {
@@ -302,7 +299,7 @@ void vmx_update_control(struct ferry_vcpu *vcpu)
 		vmx->pae_cr0 = 0;
 		return;
 	}
-	if (((vcpu->cr0 ^ vmx->pae_cr0) & PAE_CR0) || ((vcpu->cr4 ^ vmx->pae_cr4) & PAE_CR4) ||
+	if (((vcpu->cr0 ^ vmx->pae_cr0) & FERRY_PAE_CR0) || ((vcpu->cr4 ^ vmx->pae_cr4) & FERRY_PAE_CR4) ||
 	    vcpu->cr3 != vmx->hw_cr3)
 		vmx->dirty |= VMX_D_PDPTES;
 	vmx->pae_cr0 = vcpu->cr0;

@@ -109,8 +109,11 @@ static void write_pdptes(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx)
 	if (ferry_mem_read(vcpu->vm, vcpu->cr3 & 0xffffffe0, vmx->pdpte,
 				  sizeof(vmx->pdpte)))
 		memset(vmx->pdpte, 0, sizeof(vmx->pdpte));
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 4; i++) {
+		/* What an emulated AMD host has put there (insn_pdpte_reserved()) VM entry would refuse. */
+		vmx->pdpte[i] &= ~BIT_ULL(5);
 		vmx_write(VMX_GUEST_PDPTE0 + 2 * i, vmx->pdpte[i]);
+	}
 }
 
 static void write_constant(struct vmx_vcpu *vmx)
