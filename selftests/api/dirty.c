@@ -273,20 +273,9 @@ static bool exactly(struct tiny *t, unsigned long page, unsigned int count, unsi
 }
 
 /* EPT before Haswell has no accessed and dirty bits: there the log always protects. */
-static bool has_dirty_bits(void)
-{
-	struct ferry_info info = { .size = sizeof(info) };
-	int dev = open("/dev/ferry", O_RDWR);
-
-	if (dev < 0 || ioctl(dev, FERRY_GET_INFO, &info))
-		bail_out("FERRY_GET_INFO fails");
-	close(dev);
-	return info.caps & FERRY_CAP_DIRTY_AD;
-}
-
 static void test_guest(struct tiny *t, uint32_t flags)
 {
-	unsigned int count = flags || !has_dirty_bits() ? 150 : 0;
+	unsigned int count = flags || !tiny_dirty_bits() ? 150 : 0;
 	uint64_t faults;
 
 	diag("a guest's writes, %s", flags ? "write protection" : "dirty bits");
@@ -597,7 +586,7 @@ int main(int argc, char **argv)
 		test_kernel(&t, FERRY_DIRTY_WRITE_PROTECT);
 		test_tables(&t);
 		tiny_close(&t);
-		if (has_dirty_bits())
+		if (tiny_dirty_bits())
 			test_charge();
 	}
 	for (i = 0; i < 8 * rounds; i++)

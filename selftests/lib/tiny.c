@@ -208,6 +208,17 @@ uint64_t tiny_exits(struct tiny *t, const char *kind)
 	return 0;
 }
 
+bool tiny_dirty_bits(void)
+{
+	struct ferry_info info = { .size = sizeof(info) };
+	int dev = open("/dev/ferry", O_RDWR | O_CLOEXEC);
+
+	if (dev < 0 || ioctl(dev, FERRY_GET_INFO, &info))
+		die("FERRY_GET_INFO");
+	close(dev);
+	return info.caps & FERRY_CAP_DIRTY_AD;
+}
+
 /* ------------------------------------------------------------- modes and tables */
 
 static uint64_t descriptor(uint32_t flags)
