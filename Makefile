@@ -7,7 +7,7 @@
 #	make check-fast		static checks and unit tests, no emulator
 #	make check-data		real CPUs' dumps and other projects' expectations: FERRY_DATA=DIR
 #	make check-debug	the kernel's own checkers (KASAN, lockdep, ...) on the module
-#	make check-long		what check samples, for hours
+#	make check-all		every test on every emulated CPU, for hours, and a table of it; RESUME=1 goes on
 #	make check		everything, in emulated hosts; as root it installs what is missing
 #	make bench demo demo-cross	see README.md
 #	make cpuid-image	a bootable ISO that prints the dump of a machine's CPUs
@@ -19,7 +19,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tool module modules-all tests unit setup check-fast check check-data check-debug check-long bench demo demo-cross cpuid-image \
+.PHONY: all tool module modules-all tests unit setup check-fast check check-data check-debug check-all bench demo demo-cross cpuid-image \
 	install uninstall clean FORCE
 .DEFAULT_GOAL := all
 
@@ -233,11 +233,13 @@ $(BUILD)/data/cpu_data: $(patsubst %.c,$(BUILD)/user/%.o,$(wildcard selftests/da
 check-data: $(BUILD)/data/cpu_data $(BUILD)/unit/test_insn_vectors $(BUILD)/unit/test_insn_286
 	@FERRY_DATA=$(FERRY_DATA) selftests/data/run $(if $(filter file,$(origin FERRY_DATA)),--default) $^
 
-# Hours: the whole of what check samples.
-check-long: setup unit
+# Hours: the whole of what check samples, and every test on every emulated CPU. With RESUME=1 not those rows of
+# the matrix that went well with what is built now.
+check-all: setup unit
 	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
-	@$(RUN) "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon" "env PC_ALL=1 selftests/checks/slow-pc" \
-		"selftests/lab/lab plan long"
+	@$(RUN) --timeout 200000 "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon" \
+		"env PC_ALL=1 selftests/checks/slow-pc" "selftests/checks/slow-state all" \
+		"selftests/lab/lab $(if $(RESUME),resume,plan) all"
 
 # Under a kernel of our own with KASAN, lockdep, kmemleak and their like; building it takes half an hour.
 check-debug: setup

@@ -17,12 +17,13 @@ class Report:
 
     def __init__(self, out=None):
         self.out = out
-        self.count = self.failed = 0
+        self.count = self.failed = self.skipped = 0
         self.kept = []
 
     def test(self, good, what):
         self.count += 1
         self.failed += not good
+        self.skipped += good and "# SKIP" in what
         if self.out:
             print("%sok %d - %s" % ("" if good else "not ", self.count, what), file=self.out,
                   flush=True)
