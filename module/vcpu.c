@@ -347,9 +347,19 @@ static bool serve_requests(struct ferry_vcpu *vcpu)
 
 /* ---------------------------------------------------------------- run section */
 
+/*
+ * Has this thread to go back to userspace? For a signal, or for work that the kernel does on the way
+ * there and nowhere else: limits and timers of CPU time are kept by it, and NUMA balancing.
+ */
+static bool must_return(void)
+{
+	return signal_pending(current) ||
+	       (test_thread_flag(TIF_NOTIFY_RESUME) && READ_ONCE(current->task_works));
+}
+
 static bool host_wants_cpu(void)
 {
-	return need_resched() || signal_pending(current) || local_softirq_pending();
+	return need_resched() || must_return() || local_softirq_pending();
 }
 
 static void leave_error(struct ferry_vcpu *vcpu, u32 reason)
@@ -560,7 +570,7 @@ static int run_loop(struct ferry_vcpu *vcpu)
 				return ret < 0 ? ret : 0;
 			continue;
 		}
-		if (signal_pending(current) || READ_ONCE(vcpu->run->immediate_exit))
+		if (must_return() || READ_ONCE(vcpu->run->immediate_exit))
 			return -EINTR;
 		serve_slow_requests(vcpu);
 		if (!may_run(vcpu)) {

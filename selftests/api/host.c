@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What is the host's stays the host's: state of the thread and the CPU that other threads of the
- * process change while a guest runs here.
+ * process change while a guest runs here, and the thread's own limits.
  */
 #include <asm/ldt.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/tiny.h"
@@ -55,6 +58,28 @@ static unsigned int limit_now(void)
 
 	__asm__ volatile("lsl %1, %0" : "+r"(limit) : "r"(LDT_SELECTOR) : "cc");
 	return limit;
+}
+
+static void on_prof(int sig)
+{
+	(void)sig;
+}
+
+/* Timers and limits of CPU time hold for a thread whose guest needs nobody, too. */
+static void test_cpu_time(struct tiny *t)
+{
+	struct itimerval soon = { .it_value = { 0, 300000 } };
+	struct sigaction action = { .sa_handler = on_prof };
+	struct timespec from, to;
+
+	sigaction(SIGPROF, &action, NULL);
+	TINY_LOAD(t, TINY_64, spin);
+	setitimer(ITIMER_PROF, &soon, NULL);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	tiny_run_ms(t, 8000);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	if (!ok(to.tv_sec - from.tv_sec < 3, "a timer of CPU time ends FERRY_RUN"))
+		diag("it ran for %ld s of CPU time", (long)(to.tv_sec - from.tv_sec));
 }
 
 static atomic_bool changed;
@@ -110,7 +135,12 @@ static void test_ldt(void)
 
 int main(void)
 {
+	struct tiny t;
+
 	sched_getaffinity(0, sizeof(ours), &ours);
+	tiny_open(&t, 2 << 20);
+	test_cpu_time(&t);
+	tiny_close(&t);
 	test_ldt();
 	return done();
 }
