@@ -5,7 +5,7 @@ n=0
 failed=0
 ok() { # 0 while nothing has failed
 	n=$((n + 1))
-	what=$1
+	local what=$1
 	shift
 	if "$@"; then
 		echo "ok $n - $what"
