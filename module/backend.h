@@ -19,6 +19,8 @@
 #include <linux/types.h>
 #include <linux/ferry.h>
 
+#include "lib/dev/tsc.h"
+
 struct ferry_vm;
 struct ferry_vcpu;
 struct npt_format;
@@ -127,6 +129,7 @@ struct ferry_exit {
 struct ferry_backend {
 	const char *name; /* "SVM", "VMX" */
 	u32 id; /* FERRY_BACKEND_* */
+	struct tsc_format tsc_format; /* of vm->clock.tsc_ratio, with FERRY_CAP_TSC_SCALE */
 
 	/* [load] 0, or -ENODEV/-EOPNOTSUPP after a message that names what is missing */
 	int (*probe)(void);

@@ -20,6 +20,7 @@
 #include "ferry.h"
 #include "host.h"
 #include "lib/dev/pvclock.h"
+#include "lib/dev/tsc.h"
 
 #define MSR_KVM_WALL_CLOCK_NEW 0x4b564d00
 #define SYSTEM_TIME_ENABLED 1
@@ -40,20 +41,16 @@ static u64 ns_to_tsc(const struct ferry_vm *vm, u64 ns)
 	return mul_div_sat(ns, guest_khz(vm), 1000000);
 }
 
-/* As the CPU does it (SDM 26.3): the product has 48 bits of fraction. */
 static u64 scale(const struct ferry_vm *vm, u64 host_ticks)
 {
-	u64 ratio = READ_ONCE(vm->clock.tsc_ratio);
-
-	return ratio ? mul_u64_u64_shr(host_ticks, ratio, 48) : host_ticks;
+	return tsc_scale(ferry_backend->tsc_format, READ_ONCE(vm->clock.tsc_ratio), host_ticks);
 }
 
-/* 0: as the host's. A rate that cannot be had, 2^16 times the host's, is left alone. */
+/* 0: as the host's, where the CPU does not scale as well. */
 static u64 ratio_for(u32 khz)
 {
-	if (khz == tsc_khz || !(ferry_backend->caps() & FERRY_CAP_TSC_SCALE) || khz / tsc_khz >> 16)
-		return 0;
-	return mul_div_sat(khz, BIT_ULL(48), tsc_khz);
+	return ferry_backend->caps() & FERRY_CAP_TSC_SCALE ?
+		       tsc_ratio(ferry_backend->tsc_format, khz, tsc_khz) : 0;
 }
 
 /* ---------------------------------------------------------------- reading time */

@@ -109,7 +109,7 @@ struct ferry_vm {
 	struct { /* clock.c; all under its lock */
 		raw_spinlock_t lock;
 		u32 tsc_khz; /* rate the guest was born with */
-		u64 tsc_ratio; /* that over the host's, 48 bits of it fraction; 0: not scaled */
+		u64 tsc_ratio; /* that over the host's, by backend->tsc_format; 0: not scaled */
 		s64 ns_offset; /* guest_ns = host boottime ns + ns_offset */
 		bool paused; /* time stands still at ... */
 		u64 paused_ns; /* ... this guest_ns and ... */

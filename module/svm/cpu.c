@@ -51,6 +51,27 @@ static void unconfigure_cpu(void)
 #endif
 }
 
+/* The value at reset, too. */
+#define TSC_RATIO_ONE BIT_ULL(TSC_FORMAT_SVM.frac_bits)
+
+/*
+ * TSC_RATIO works between VMRUN and #VMEXIT only (APM 2, 15.30.5), so a guest's can stay for its whole
+ * section. Between sections every CPU has 1, as KVM leaves it too, and nothing is written for guests
+ * whose TSC has the host's rate.
+ */
+static void hold_tsc_ratio(struct svm_cpu *cpu, u64 ratio)
+{
+	if (likely(cpu->tsc_ratio == ratio))
+		return;
+	cpu->tsc_ratio = ratio;
+	svm_wrmsr(MSR_AMD64_TSC_RATIO, ratio);
+}
+
+static u64 guest_tsc_ratio(const struct ferry_vcpu *vcpu)
+{
+	return vcpu->vm->clock.tsc_ratio ?: TSC_RATIO_ONE;
+}
+
 /* First section on this CPU, or somebody else used its SVM, or it was reset. */
 static int take_over(struct svm_cpu *cpu)
 {
@@ -62,6 +83,11 @@ static int take_over(struct svm_cpu *cpu)
 	cpu->generation++;
 	cpu->next_asid = svm_hw.nr_asids;
 	cpu->last_tag = 0;
+	/* KVM writes it when it begins, even in the middle of a section; of others nothing is known. */
+	if (svm_hw.features & SVM_FEATURE_TSC_RATIO) {
+		cpu->tsc_ratio = 0;
+		hold_tsc_ratio(cpu, TSC_RATIO_ONE);
+	}
 	configure_cpu();
 	return 0;
 }
@@ -196,6 +222,7 @@ void svm_load(struct ferry_vcpu *vcpu, int nr)
 	if (svm_hw.spec_ctrl)
 		svm->sw.host_spec_ctrl = svm_rdmsr(MSR_IA32_SPEC_CTRL);
 	load_tsc_aux(vcpu, svm);
+	hold_tsc_ratio(cpu, guest_tsc_ratio(vcpu));
 	svm->loaded = true;
 }
 
@@ -215,6 +242,7 @@ void svm_host_changed(struct ferry_vcpu *vcpu)
 		if (svm_cpu_enable())
 			return;
 		check_asid(cpu, to_svm(vcpu), smp_processor_id());
+		hold_tsc_ratio(cpu, guest_tsc_ratio(vcpu));
 	}
 	asm volatile("vmsave %0" : : "a"(to_svm(vcpu)->sw.host_pa) : "memory");
 }
@@ -226,6 +254,7 @@ void svm_put(struct ferry_vcpu *vcpu)
 	svm->loaded = false;
 	if (svm_hw.tsc_aux && svm->hw_tsc_aux != svm->host_tsc_aux)
 		svm_wrmsr(MSR_TSC_AUX, svm->host_tsc_aux);
+	hold_tsc_ratio(this_cpu_ptr(&svm_cpus), TSC_RATIO_ONE);
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER
 	/* VMSCAPE: this thread must not return to user mode with the guest's predictions. */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
@@ -249,6 +278,7 @@ int svm_cpus_init(void)
 			return -ENOMEM;
 		}
 		cpu->next_asid = svm_hw.nr_asids; /* none before the first flush */
+		cpu->tsc_ratio = TSC_RATIO_ONE;
 		cpu->hsave_pa = page_to_phys(cpu->hsave);
 		cpu->host_pa = page_to_phys(cpu->host);
 	}

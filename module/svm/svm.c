@@ -189,7 +189,8 @@ static void svm_remove(void)
 
 static u64 svm_caps(void)
 {
-	return FERRY_CAP_DIRTY_AD | FERRY_CAP_DIRTY_WP | (svm_hw.nrips ? FERRY_CAP_NEXT_RIP : 0);
+	return FERRY_CAP_DIRTY_AD | FERRY_CAP_DIRTY_WP | (svm_hw.nrips ? FERRY_CAP_NEXT_RIP : 0) |
+	       (svm_hw.features & SVM_FEATURE_TSC_RATIO ? FERRY_CAP_TSC_SCALE : 0);
 }
 
 /* VMRUN walks nested tables in the host's paging mode (APM 15.25.3). */
@@ -250,6 +251,7 @@ static void svm_vcpu_exit(struct ferry_vcpu *vcpu)
 const struct ferry_backend svm_backend = {
 	.name = "SVM",
 	.id = FERRY_BACKEND_SVM,
+	.tsc_format = TSC_FORMAT_SVM,
 	.probe = svm_probe,
 	.remove = svm_remove,
 	.caps = svm_caps,

@@ -22,6 +22,7 @@
 /* CPUID 8000000Ah EDX (APM vol. 3, E.4.9) */
 #define SVM_FEATURE_NPT BIT(0)
 #define SVM_FEATURE_NRIPS BIT(3)
+#define SVM_FEATURE_TSC_RATIO BIT(4)
 #define SVM_FEATURE_VMCB_CLEAN BIT(5)
 #define SVM_FEATURE_FLUSH_BY_ASID BIT(6)
 #define SVM_FEATURE_V_SPEC_CTRL BIT(20)
@@ -75,6 +76,7 @@ extern struct svm_hardware svm_hw;
  * @generation: ASIDs handed out under an older one are void
  * @next_asid: first ASID not handed out in this generation
  * @last_tag: svm_vcpu.tag of the vCPU that ran here last
+ * @tsc_ratio: what MSR TSC_RATIO holds; 1.0 between sections, and where there is none
  */
 struct svm_cpu {
 	struct page *hsave;
@@ -86,6 +88,7 @@ struct svm_cpu {
 	u64 generation;
 	u32 next_asid;
 	u64 last_tag;
+	u64 tsc_ratio;
 };
 
 DECLARE_PER_CPU(struct svm_cpu, svm_cpus);

@@ -229,7 +229,7 @@ void vmx_write_dirty(struct ferry_vcpu *vcpu)
 	if (dirty & VMX_D_TSC) {
 		vmx_write(VMX_TSC_OFFSET, vcpu->tsc_offset);
 		if (vmx_hw.secondary & VMX_SEC_TSC_SCALING)
-			vmx_write(VMX_TSC_MULTIPLIER, vcpu->vm->clock.tsc_ratio ?: BIT_ULL(48));
+			vmx_write(VMX_TSC_MULTIPLIER, vcpu->vm->clock.tsc_ratio ?: BIT_ULL(TSC_FORMAT_VMX.frac_bits));
 	}
 	if ((dirty & VMX_D_TPR) && vmx_hw.tpr_shadow)
 		vmx_write(VMX_TPR_THRESHOLD, vmx->tpr_threshold);

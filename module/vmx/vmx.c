@@ -117,6 +117,7 @@ static void vmx_vcpu_exit(struct ferry_vcpu *vcpu)
 const struct ferry_backend vmx_backend = {
 	.name = "VMX",
 	.id = FERRY_BACKEND_VMX,
+	.tsc_format = TSC_FORMAT_VMX,
 	.probe = vmx_probe,
 	.remove = vmx_remove,
 	.caps = vmx_caps,
