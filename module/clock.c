@@ -31,6 +31,11 @@ static u32 guest_khz(const struct ferry_vm *vm)
 	return READ_ONCE(vm->clock.tsc_ratio) ? READ_ONCE(vm->clock.tsc_khz) : tsc_khz;
 }
 
+u32 ferry_clock_khz(const struct ferry_vm *vm)
+{
+	return READ_ONCE(vm->clock.tsc_khz) ?: tsc_khz;
+}
+
 u64 ferry_tsc_to_ns(struct ferry_vm *vm, u64 ticks)
 {
 	return pvclock_ticks_to_ns(pvclock_scale(guest_khz(vm)), ticks);
@@ -58,7 +63,6 @@ static u64 ratio_for(u32 khz)
 void ferry_clock_init(struct ferry_vm *vm)
 {
 	raw_spin_lock_init(&vm->clock.lock);
-	vm->clock.tsc_khz = tsc_khz;
 	vm->clock.ns_offset = -(s64)ktime_get_boottime_ns();
 	if (vm->flags & FERRY_VM_INCOMING) {
 		vm->clock.paused = true;
@@ -236,13 +240,21 @@ void ferry_clock_update(struct ferry_vcpu *vcpu)
 		write_page(vcpu);
 }
 
+/* vcpu->lock is held; other vCPUs may be at the same point. */
+static void set_system_time(struct ferry_vcpu *vcpu, u64 value)
+{
+	vcpu->system_time_msr = value;
+	if (value & SYSTEM_TIME_ENABLED)
+		WRITE_ONCE(vcpu->vm->seen_kvmclock, true);
+}
+
 int ferry_clock_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value)
 {
 	if (index == MSR_KVM_WALL_CLOCK_NEW) {
 		vcpu->vm->clock.wall_clock_msr = value;
 		vcpu->vm->clock.wall_clock_due = true;
 	} else {
-		vcpu->system_time_msr = value;
+		set_system_time(vcpu, value);
 	}
 	ferry_request(vcpu, FERRY_REQ_CLOCK);
 	return 0;
@@ -348,7 +360,7 @@ int ferry_clock_get_state(struct ferry_vm *vm, struct ferry_vcpu *vcpu, u32 grou
 	*vc = (struct ferry_state_vmclock){
 		.guest_ns = guest_ns_locked(vm),
 		.wall_ns = vm->clock.paused ? vm->clock.paused_wall : ktime_get_real_ns(),
-		.tsc_khz = vm->clock.tsc_khz,
+		.tsc_khz = ferry_clock_khz(vm),
 		.wall_clock_msr = vm->clock.wall_clock_msr,
 	};
 	raw_spin_unlock_irqrestore(&vm->clock.lock, flags);
@@ -360,7 +372,7 @@ static int set_vcpu_clock(struct ferry_vcpu *vcpu, const struct ferry_state_cloc
 	if (c->flags)
 		return -EINVAL;
 	vcpu->tsc_adjust = c->tsc_adjust;
-	vcpu->system_time_msr = c->system_time_msr;
+	set_system_time(vcpu, c->system_time_msr);
 	vcpu->tsc_seen = c->tsc;
 	move_tsc(vcpu, c->tsc - host_tsc(vcpu->vm));
 	return ferry_lapic_msr_write(vcpu, MSR_IA32_TSC_DEADLINE, c->tsc_deadline, true);
@@ -380,6 +392,12 @@ static void set_rate(struct ferry_vm *vm, u32 khz)
 		return;
 	WRITE_ONCE(vm->clock.tsc_ratio, ratio);
 	move_all(vm, before - scale(vm, host));
+}
+
+void ferry_clock_promise(struct ferry_vm *vm, u32 khz)
+{
+	vm->clock.tsc_khz = khz;
+	vm->clock.tsc_ratio = khz ? ratio_for(khz) : 0;
 }
 
 static int set_vm_clock(struct ferry_vm *vm, const struct ferry_state_vmclock *vc)

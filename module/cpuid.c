@@ -140,6 +140,7 @@ int ferry_seen_get(struct ferry_vm *vm, void *buf, u32 len)
 		.cr4 = vm->seen_cr4,
 		.efer = vm->seen_efer,
 		.xcr0 = vm->seen_xcr0,
+		.flags = READ_ONCE(vm->seen_kvmclock) ? FERRY_SEEN_KVMCLOCK : 0,
 	};
 	ferry_for_each_vcpu(i, vcpu, vm) {
 		s->cr4 |= READ_ONCE(vcpu->seen_cr4);
@@ -164,7 +165,8 @@ int ferry_seen_set(struct ferry_vm *vm, const void *buf, u32 len)
 	const struct ferry_state_seen *s = buf;
 	u32 i;
 
-	if (len != sizeof(*s) || memchr_inv(s->reserved, 0, sizeof(s->reserved)))
+	if (len != sizeof(*s) || memchr_inv(s->reserved, 0, sizeof(s->reserved)) ||
+	    (s->flags & ~FERRY_SEEN_KVMCLOCK))
 		return -EINVAL;
 	if (!vm->cpuid)
 		return -ENODATA;
@@ -178,6 +180,8 @@ int ferry_seen_set(struct ferry_vm *vm, const void *buf, u32 len)
 	vm->seen_cr4 |= s->cr4;
 	vm->seen_efer |= s->efer;
 	vm->seen_xcr0 |= s->xcr0;
+	if (s->flags & FERRY_SEEN_KVMCLOCK)
+		WRITE_ONCE(vm->seen_kvmclock, true);
 	for (i = 0; i < FERRY_MAX_CPUID; i++)
 		if (s->cpuid[i / 64] & BIT_ULL(i % 64))
 			set_bit(i, vm->cpuid->shown);
@@ -236,48 +240,18 @@ static u32 copy_findings(struct ferry_finding *out, u32 cap, const struct cpu_fi
 }
 
 /* 0, -EOPNOTSUPP with findings, -ENOMEM */
-static int check_policy(const struct cpu_policy *p, struct ferry_finding *findings, u32 cap,
-			u32 *nr_findings)
+static int check_policy(const struct ferry_vm *vm, const struct cpu_policy *p,
+			struct ferry_finding *findings, u32 cap, u32 *nr_findings)
 {
 	struct cpu_findings *list = kvzalloc(sizeof(*list), GFP_KERNEL);
 	int ret;
 
 	if (!list)
 		return -ENOMEM;
-	ret = ferry_host_check(p, list);
+	ret = ferry_host_check(p, vm->clock.raw_khz, list);
 	copy_findings(findings, cap, list);
 	*nr_findings = list->total;
 	kvfree(list);
-	return ret;
-}
-
-/**
- * ferry_cpuid_check() - can this host honour a policy?
- * @entries: the policy's leaves
- * @nr: entries at @entries
- * @msrs: its feature MSRs
- * @nr_msrs: entries at @msrs
- * @findings: room for @cap reasons, warnings included
- * @cap: entries at @findings
- * @nr_findings: how many there are, more than @cap perhaps
- *
- * Return: 0, -EOPNOTSUPP no, -EINVAL malformed, -ENOMEM.
- */
-int ferry_cpuid_check(const struct ferry_cpuid_entry *entries, u32 nr,
-		      const struct ferry_policy_msr *msrs, u32 nr_msrs,
-		      struct ferry_finding *findings, u32 cap, u32 *nr_findings)
-{
-	struct cpu_policy *p;
-	int ret;
-
-	*nr_findings = 0;
-	p = kvzalloc(sizeof(*p), GFP_KERNEL);
-	if (!p)
-		return -ENOMEM;
-	ret = fill_policy(p, entries, nr, msrs, nr_msrs);
-	if (!ret)
-		ret = check_policy(p, findings, cap, nr_findings);
-	kvfree(p);
 	return ret;
 }
 
@@ -310,12 +284,13 @@ static void build_rows(struct ferry_cpuid_table *t)
  * @nr: entries at @entries
  * @msrs: its feature MSRs
  * @nr_msrs: entries at @msrs
- * @findings: room for reasons, or NULL with @cap 0
+ * @findings: room for @cap reasons, warnings included; NULL with @cap 0
  * @cap: entries at @findings
  * @nr_findings: out: how many there are, perhaps more than @cap
  *
- * Arguments and return as ferry_cpuid_check(), and -EBUSY a vCPU exists. The old policy stays if the
- * new one is refused.
+ * The old policy stays if the new one is refused.
+ *
+ * Return: 0, -EOPNOTSUPP this host cannot honour it, -EINVAL malformed, -EBUSY a vCPU exists, -ENOMEM.
  */
 int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *entries, u32 nr,
 			const struct ferry_policy_msr *msrs, u32 nr_msrs,
@@ -333,7 +308,7 @@ int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *ent
 		return -ENOMEM;
 	ret = fill_policy(&t->policy, entries, nr, msrs, nr_msrs);
 	if (!ret)
-		ret = check_policy(&t->policy, findings, cap, nr_findings);
+		ret = check_policy(vm, &t->policy, findings, cap, nr_findings);
 	if (ret) {
 		kvfree(t);
 		return ret;
@@ -345,6 +320,7 @@ int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *ent
 	vm->guest_vendor = vendor_class(cpu_policy_vendor(&t->policy));
 	vm->syscall_mode = cpu_policy_settings(&t->policy).syscall;
 	vm->phys_bits = cpu_policy_phys_bits(&t->policy);
+	ferry_clock_promise(vm, cpu_policy_settings(&t->policy).tsc_khz);
 	vm->guest_xcr0 = cpu_xsave_xcr0(&t->policy) | 1;
 	return 0;
 }

@@ -97,6 +97,7 @@ struct ferry_vm {
 	u64 seen_cr4; /* gates the guest opened before it came here; vcpu->seen_* has the rest */
 	u64 seen_efer;
 	u64 seen_xcr0;
+	bool seen_kvmclock; /* a vCPU ever enabled it, here or before */
 
 	struct ferry_mem *mem; /* memory.c */
 	struct ferry_npt *npt; /* npt.c */
@@ -108,7 +109,8 @@ struct ferry_vm {
 
 	struct { /* clock.c; all under its lock */
 		raw_spinlock_t lock;
-		u32 tsc_khz; /* rate the guest was born with */
+		u32 tsc_khz; /* rate the guest was born with; 0: this host's, however it is measured */
+		u32 raw_khz; /* of an incoming guest that keeps time by it, for the check of its policy */
 		u64 tsc_ratio; /* that over the host's, by backend->tsc_format; 0: not scaled */
 		s64 ns_offset; /* guest_ns = host boottime ns + ns_offset */
 		bool paused; /* time stands still at ... */
@@ -304,9 +306,6 @@ int ferry_seen_set(struct ferry_vm *vm, const void *buf, u32 len);
 int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *entries, u32 nr,
 			const struct ferry_policy_msr *msrs, u32 nr_msrs,
 			struct ferry_finding *findings, u32 cap, u32 *nr_findings);
-int ferry_cpuid_check(const struct ferry_cpuid_entry *entries, u32 nr,
-		      const struct ferry_policy_msr *msrs, u32 nr_msrs,
-		      struct ferry_finding *findings, u32 cap, u32 *nr_findings);
 const struct ferry_cpuid_entry *ferry_cpuid_entries(struct ferry_vm *vm, u32 *nr);
 const struct ferry_policy_msr *ferry_policy_msrs(struct ferry_vm *vm, u32 *nr);
 
@@ -436,6 +435,8 @@ u64 ferry_guest_ns(struct ferry_vm *vm); /* kvmclock time */
 u64 ferry_guest_tsc(struct ferry_vcpu *vcpu); /* now */
 void ferry_set_guest_tsc(struct ferry_vcpu *vcpu, u64 tsc); /* WRMSR TSC: moves tsc_adjust too */
 void ferry_set_tsc_adjust(struct ferry_vcpu *vcpu, u64 adjust);
+u32 ferry_clock_khz(const struct ferry_vm *vm); /* the rate that the guest was born with */
+void ferry_clock_promise(struct ferry_vm *vm, u32 khz); /* by its policy, 0 none; no vCPU exists */
 u64 ferry_tsc_to_ns(struct ferry_vm *vm, u64 ticks); /* ticks of the guest's TSC */
 void ferry_clock_update(struct ferry_vcpu *vcpu); /* FERRY_REQ_CLOCK; writes the page */
 bool ferry_clock_load(struct ferry_vcpu *vcpu, int cpu); /* true: rewrite the page */

@@ -128,10 +128,12 @@ static void read_cpu(void *info)
 	cpu_policy_forget_ids(&r->policy);
 	if (cpu_policy_find(&r->policy, 0xd, 0))
 		cpu_xsave_limit(&r->policy, ferry_host_xcr0(), cpu_xsave_xss(&r->policy));
-	cpu_policy_set_settings(&r->policy, &(struct cpu_settings){ .tsc_khz = tsc_khz });
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
 	    !rdmsrl_safe(MSR_IA32_ARCH_CAPABILITIES, &value))
 		cpu_policy_set_msr(&r->policy, MSR_CPU_ARCH_CAPABILITIES, value);
+	/* It says whether the CPU scales TSCs. */
+	if (boot_cpu_has(X86_FEATURE_VMX) && !rdmsrl_safe(MSR_IA32_VMX_PROCBASED_CTLS2, &value))
+		cpu_policy_set_msr(&r->policy, MSR_IA32_VMX_PROCBASED_CTLS2, value);
 }
 
 static int add_kind(const struct cpu_policy *p, int cpu)
@@ -185,12 +187,15 @@ static int read_new_cpus(void)
 /**
  * ferry_host_check() - can every logical CPU of this host honour a policy?
  * @guest: the policy
+ * @raw_khz: rate of the TSC that the guest keeps time by, 0 none or not known
  * @list: emptied, then filled with the reasons against it, each once
  *
  * Return: 0, -EOPNOTSUPP no, -ENOMEM.
  */
-int ferry_host_check(const struct cpu_policy *guest, struct cpu_findings *list)
+int ferry_host_check(const struct cpu_policy *guest, u32 raw_khz, struct cpu_findings *list)
 {
+	/* Not kept with the CPUs: the kernel measures it again soon after it has booted. */
+	const struct cpu_clocks clocks = { .host_khz = tsc_khz, .raw_khz = raw_khz };
 	struct cpu_check_work *work;
 	unsigned int i;
 	int ret;
@@ -202,7 +207,7 @@ int ferry_host_check(const struct cpu_policy *guest, struct cpu_findings *list)
 	mutex_lock(&kinds_lock);
 	ret = read_new_cpus();
 	for (i = 0; !ret && i < nr_kinds; i++) {
-		cpu_policy_check(guest, kinds[i], work);
+		cpu_policy_check(guest, kinds[i], clocks, work);
 		cpu_findings_merge(list, &work->list);
 	}
 	mutex_unlock(&kinds_lock);

@@ -18,6 +18,6 @@ u64 ferry_host_xcr0(void); /* components this kernel enabled */
 u64 ferry_host_xss(void);
 void ferry_host_exit(void);
 const struct cpu_policy *ferry_host_policy(void); /* of one CPU */
-int ferry_host_check(const struct cpu_policy *guest, struct cpu_findings *list);
+int ferry_host_check(const struct cpu_policy *guest, u32 raw_khz, struct cpu_findings *list);
 
 #endif /* FERRY_HOST_H */

@@ -18,13 +18,15 @@
  * @flags: CPU_CHECK_*
  * @warn: features whose absence is a warning
  * @gates: what the guest ever enabled
- * @seen: @gates is known
+ * @raw_khz: rate of the TSC that it keeps time by, 0 none
+ * @seen: both are known
  */
 struct args {
 	bool json;
 	u32 flags;
 	struct cpu_set warn;
 	struct cpu_gates gates;
+	u32 raw_khz;
 	bool seen;
 };
 
@@ -58,13 +60,15 @@ static int set_warn(void *ctx, const char *v, struct error *err)
 
 static int set_seen(void *ctx, const char *v, struct error *err)
 {
-	((struct args *)ctx)->seen = true;
-	return seen_read_gates(&((struct args *)ctx)->gates, v, err);
+	struct args *a = ctx;
+
+	a->seen = true;
+	return seen_read(&a->gates, &a->raw_khz, v, err);
 }
 
 static const struct opt check_opts[] = {
 	{ "warn", "FEATURE", "its absence is a warning, not a refusal (repeat)", set_warn },
-	{ "seen", "FILE", "ferry stat --json of the guest: what it never enabled is a warning",
+	{ "seen", "FILE", "ferry stat --json of the guest: what it never enabled, and its clock",
 	  set_seen },
 	{ "nested", NULL, "the guest runs VMs: what VMX and SVM can do counts", set_nested },
 	{ "notes", NULL, "harmless differences, and what is emulated", set_notes },
@@ -131,6 +135,7 @@ static int judge(const struct cpu_host *policy, const struct cpu_host *host, con
 {
 	const struct cpu_check_options opt = {
 		.flags = a->flags,
+		.clocks.raw_khz = a->raw_khz,
 		.warn = &a->warn,
 		.gates = a->seen ? &a->gates : NULL,
 	};

@@ -38,6 +38,7 @@ struct pool {
  * @leave: one that might leave
  * @strict: mitigations left off are an error
  * @syscall: enum cpu_syscall_mode
+ * @raw_tsc: enum cpu_raw_tsc_mode
  * @tsc_khz: rate of the TSC that the policy promises, 0 none
  * @phys_bits: physical address width, 0 the pool's
  * @edit: features hidden from the guest
@@ -51,6 +52,7 @@ struct args {
 	const char *leave;
 	bool strict;
 	enum cpu_syscall_mode syscall;
+	enum cpu_raw_tsc_mode raw_tsc;
 	u64 tsc_khz;
 	u64 phys_bits;
 	struct cpu_host edit;
@@ -133,6 +135,16 @@ static int set_syscall(void *ctx, const char *v, struct error *err)
 	int ret = set_word("syscall", v, words, ARRAY_SIZE(words), &i, err);
 
 	((struct args *)ctx)->syscall = i;
+	return ret;
+}
+
+static int set_raw_tsc(void *ctx, const char *v, struct error *err)
+{
+	static const char *const words[] = { "warn", "ignore", "refuse" };
+	unsigned int i = 0;
+	int ret = set_word("raw-tsc", v, words, ARRAY_SIZE(words), &i, err);
+
+	((struct args *)ctx)->raw_tsc = i;
 	return ret;
 }
 
@@ -399,6 +411,8 @@ static int set_axes(struct cpu_policy *p, const struct args *a, struct error *er
 		l->reg[CPU_EAX] = (l->reg[CPU_EAX] & ~0xffu) | a->phys_bits;
 	if (a->syscall)
 		s.syscall = a->syscall;
+	if (a->raw_tsc)
+		s.raw_tsc = a->raw_tsc;
 	if (a->tsc_khz)
 		s.tsc_khz = a->tsc_khz;
 	cpu_policy_set_settings(p, &s);
@@ -417,6 +431,8 @@ int cpu_cmd_baseline(int argc, char **argv)
 		{ "minus", "FEATURE", "hide it, and what depends on it (repeat)", set_minus },
 		{ "phys-bits", "N", "physical address width, narrower than the pool's", set_phys },
 		{ "tsc-khz", "N", "promise a TSC of this rate: shows the invariant TSC", set_tsc },
+		{ "raw-tsc", "HOW", "a guest without kvmclock on a TSC of another rate: warn (default), ignore, "
+		  "refuse", set_raw_tsc },
 		{ "strict", NULL, "end with 3 if a mitigation is left off on some host", set_strict },
 		{ "output", "FILE", "write the policy there (also -o)", set_output },
 		{ NULL },
@@ -450,6 +466,8 @@ int cpu_cmd_baseline(int argc, char **argv)
 		ret = hide(base, &a.edit, &err);
 	if (!ret)
 		ret = set_axes(base, &a, &err);
+	if (!ret)
+		ret = cpu_hosts_take(base, pool->host, pool->n, &err);
 	if (!ret && a.strict && cpu_policy_settings(base).accepted)
 		code = FERRY_X_NO;
 	if (!ret && a.output) {

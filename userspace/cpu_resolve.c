@@ -10,6 +10,7 @@
 #include "cpu_resolve.h"
 #include "lib/cpu/combine.h"
 #include "lib/cpu/derive.h"
+#include "lib/cpu/explain.h"
 #include "lib/cpu/virt.h"
 
 /* What every logical CPU of a host can do: a vCPU runs on any of them. */
@@ -36,6 +37,42 @@ int cpu_resolve_host(struct cpu_policy *out, const struct cpu_host *host, struct
 	free(s);
 	free(m);
 	return ret;
+}
+
+/* The lines about one CPU. */
+static void add_reasons(const struct cpu_findings *list, const char *name, struct error *err)
+{
+	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
+	u32 i;
+
+	for (i = 0; i < list->nr; i++) {
+		size_t n = strlen(err->text);
+
+		if (list->finding[i].severity != CPU_REFUSE || list->finding[i].detail != CPU_DETAIL_TSC)
+			continue;
+		cpu_explain(&list->finding[i], e);
+		snprintf(err->text + n, sizeof(err->text) - n, "%s%s: %s. %s", n ? "\n  " : "", name,
+			 e->what, e->why);
+		err->code = FERRY_X_NO;
+	}
+	free(e);
+}
+
+int cpu_hosts_take(const struct cpu_policy *policy, const struct cpu_host *h, u32 n, struct error *err)
+{
+	struct cpu_check_work *w = xcalloc(1, sizeof(*w));
+	const struct cpu_check_options opt = { 0 };
+	u32 i, c;
+
+	cpu_view_init(&w->guest, policy);
+	for (i = 0; i < n; i++)
+		for (c = 0; c < h[i].nr; c++) {
+			cpu_view_init(&w->host, &h[i].cpu[c]);
+			cpu_check(&w->guest, &w->host, &opt, &w->list);
+			add_reasons(&w->list, h[i].name, err);
+		}
+	free(w);
+	return err->code;
 }
 
 int cpu_same_demands(const struct cpu_host *h, u32 n, struct error *err)

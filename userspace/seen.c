@@ -34,18 +34,23 @@ json_object *seen_of_vm(int vm, struct error *err)
 {
 	struct cpu_policy *p = xcalloc(1, sizeof(*p));
 	struct ferry_state_seen s = { 0 };
-	u32 length = sizeof(s), i;
+	struct ferry_state_vmclock clock;
+	u32 length = sizeof(s), clock_length = sizeof(clock), i;
 	json_object *o = NULL;
 	struct cpu_set set;
 
 	if (ferry_get_policy(vm, (struct ferry_cpuid_entry *)p->leaf, &p->nr_leaves,
 			     (struct ferry_policy_msr *)p->msr, &p->nr_msrs, err) ||
-	    ferry_get_state(vm, FERRY_STATE_SEEN, &s, &length, err))
+	    ferry_get_state(vm, FERRY_STATE_SEEN, &s, &length, err) ||
+	    ferry_get_state(vm, FERRY_STATE_VMCLOCK, &clock, &clock_length, err))
 		goto out;
 	o = json_object_new_object();
 	json_object_object_add(o, "cr4_ever_set", json_hex(s.cr4));
 	json_object_object_add(o, "efer_ever_set", json_hex(s.efer));
 	json_object_object_add(o, "xcr0_ever_set", json_hex(s.xcr0));
+	json_object_object_add(o, "kvmclock_ever_enabled",
+			       json_object_new_boolean(s.flags & FERRY_SEEN_KVMCLOCK));
+	json_object_object_add(o, "tsc_khz", json_object_new_int64(clock.tsc_khz));
 	/* Features that need a bit set before they work, and never had it. */
 	cpu_set_get(p, &set);
 	for (i = 0; i < cpu_nr_features; i++) {
@@ -71,11 +76,12 @@ static bool get_gate(json_object *o, const char *key, u64 *out)
 	return text && parse_u64(text, 0, U64_MAX, out);
 }
 
-int seen_read_gates(struct cpu_gates *gates, const char *path, struct error *err)
+int seen_read(struct cpu_gates *gates, u32 *raw_khz, const char *path, struct error *err)
 {
 	char *text = read_text(path, 1 << 20, "output of ferry stat --json", err);
 	json_object *o, *cpu;
 	int ret = 0;
+	u64 khz;
 
 	if (!text)
 		return err->code;
@@ -88,6 +94,9 @@ int seen_read_gates(struct cpu_gates *gates, const char *path, struct error *err
 		 !get_gate(cpu, "xcr0_ever_set", &gates->xcr0))
 		ret = fail(err, FERRY_X_BAD_FILE, "%s: cpu: cr4_ever_set, efer_ever_set and "
 			   "xcr0_ever_set are expected, each a number in a string", path);
+	else if (!json_flag(cpu, "kvmclock_ever_enabled", true) &&
+		 json_get_number(cpu, "tsc_khz", &khz) && khz <= U32_MAX)
+		*raw_khz = khz;
 	json_object_put(o);
 	free(text);
 	return ret;

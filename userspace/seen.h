@@ -11,7 +11,10 @@
 
 /* The record of a VM, as "ferry stat" has it under "cpu". */
 json_object *seen_of_vm(int vm, struct error *err);
-/* What "ferry stat --json NAME" printed: the gates that the guest opened. */
-int seen_read_gates(struct cpu_gates *gates, const char *path, struct error *err);
+/*
+ * What "ferry stat --json NAME" printed: the gates that the guest opened, and the rate of its TSC if it
+ * keeps time by that.
+ */
+int seen_read(struct cpu_gates *gates, u32 *raw_khz, const char *path, struct error *err);
 
 #endif /* FERRY_SEEN_H */

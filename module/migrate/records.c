@@ -74,6 +74,7 @@ int ferry_send_hello(struct ferry_migration *m)
 		.page_size = WIRE_PAGE,
 		.timeout_ms = m->link.timeout_ms,
 		.journal = m->dest ? m->journal : 0,
+		.tsc_khz = m->dest ? 0 : ferry_clock_khz(m->vm),
 	};
 
 	if (m->flags & FERRY_MIGRATE_VERIFY)
@@ -82,6 +83,8 @@ int ferry_send_hello(struct ferry_migration *m)
 		hello.flags |= FERRY_HELLO_DRY_RUN;
 	if (m->flags & FERRY_MIGRATE_ALLOW_WARNINGS)
 		hello.flags |= FERRY_HELLO_ALLOW_WARNINGS;
+	if (!m->dest && READ_ONCE(m->vm->seen_kvmclock))
+		hello.flags |= FERRY_HELLO_KVMCLOCK;
 	stats = kzalloc(sizeof(*stats), GFP_KERNEL);
 	if (stats) {
 		ferry_memory_stats(m->vm, stats);
@@ -212,6 +215,7 @@ int ferry_take_policy(struct ferry_migration *m)
 	if (!m->findings)
 		return -ENOMEM;
 	mutex_lock(&m->vm->lock);
+	m->vm->clock.raw_khz = m->rx.hello.flags & FERRY_HELLO_KVMCLOCK ? 0 : m->rx.hello.tsc_khz;
 	err = ferry_cpuid_install(m->vm, entries, body->nr_cpuid, msrs, body->nr_msrs,
 				  m->findings, FERRY_STREAM_MAX_FINDINGS, &m->nr_findings);
 	mutex_unlock(&m->vm->lock);

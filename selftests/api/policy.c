@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "emulator.h"
+#include "lib/cpu/check.h"
 #include "lib/cpu/features.h"
 #include "lib/cpu/read.h"
 #include "lib/cpu/vuln.h"
@@ -85,6 +86,39 @@ static bool found(unsigned int nr, u32 leaf, u8 bit)
 	return false;
 }
 
+/* A promised rate: the host's own, and one that only a CPU that scales can keep. */
+static void test_rate(int vm, const struct cpu_policy *good)
+{
+	struct ferry_info info = { .size = sizeof(info) };
+	struct ferry_state_vmclock clock;
+	struct ferry_state args = { .size = sizeof(args), .group = FERRY_STATE_VMCLOCK,
+				    .length = sizeof(clock), .addr = (uintptr_t)&clock };
+	struct cpu_settings s = cpu_policy_settings(good);
+	bool scales;
+	unsigned int nr;
+
+	if (ioctl(t.dev, FERRY_GET_INFO, &info))
+		bail_out("FERRY_GET_INFO");
+	scales = info.caps & FERRY_CAP_TSC_SCALE;
+	policy = *good;
+	s.tsc_khz = info.tsc_khz + info.tsc_khz / 5000;
+	cpu_policy_set_settings(&policy, &s);
+	ok_eq(set_policy(vm, &nr), 0, "a promised rate 200 ppm from the host's");
+	s.tsc_khz = info.tsc_khz * 2;
+	cpu_policy_set_settings(&policy, &s);
+	ok_eq(-set_policy(vm, &nr), scales ? 0 : EOPNOTSUPP, "twice the host's rate: the CPU %s",
+	      scales ? "scales" : "does not scale");
+	ok(scales || (nr == 1 && findings[0].detail == CPU_DETAIL_TSC && findings[0].host == info.tsc_khz),
+	   "... refused with both rates");
+	if (ioctl(vm, FERRY_GET_STATE, &args))
+		bail_out("reading the VM's clock");
+	ok_eq(clock.tsc_khz, scales ? s.tsc_khz : info.tsc_khz + info.tsc_khz / 5000,
+	      "the VM's rate is what was promised");
+	policy = *good;
+	ok_eq(set_policy(vm, &nr), 0, "without a promise");
+	ok(!ioctl(vm, FERRY_GET_STATE, &args) && clock.tsc_khz == info.tsc_khz, "... it is the host's");
+}
+
 static void test_set(void)
 {
 	struct ferry_create_vm create = { .size = sizeof(create), .name = "policy", .uuid = { 7 } };
@@ -99,7 +133,8 @@ static void test_set(void)
 	good = policy;
 	tiny_close(&t);
 
-	vm = ioctl(open("/dev/ferry", O_RDWR | O_CLOEXEC), FERRY_CREATE_VM, &create);
+	t.dev = open("/dev/ferry", O_RDWR | O_CLOEXEC);
+	vm = ioctl(t.dev, FERRY_CREATE_VM, &create);
 	ok_eq(-get_policy(vm), ENODATA, "a new VM has none");
 	ok(ioctl(vm, FERRY_CREATE_VCPU, &vcpu) < 0 && errno == ENODATA, "and gets no vCPU without");
 
@@ -123,6 +158,7 @@ static void test_set(void)
 	policy = good;
 	ok_eq(set_policy(vm, &nr), 0, "until the first vCPU it can be set");
 	ok_eq(set_policy(vm, &nr), 0, "and set again");
+	test_rate(vm, &good);
 	close(vm);
 }
 
@@ -319,7 +355,7 @@ static void test_record(void)
 	more.cpuid[3] = 1ull << 63;
 	ok_eq(-vm_state(FERRY_SET_STATE, &more, sizeof(more)), EINVAL, "beyond the policy is nothing");
 	more.cpuid[3] = 0;
-	more.reserved[3] = 1;
+	more.reserved[2] = 1;
 	ok_eq(-vm_state(FERRY_SET_STATE, &more, sizeof(more)), EINVAL, "reserved fields are zero");
 	ok_eq(-vm_state(FERRY_SET_STATE, &more, 8), EINVAL, "a short record is none");
 	tiny_close(&t);

@@ -47,6 +47,9 @@ static const u8 *make(struct cpu_policy *p, const u8 *d, const u8 *end)
 		memcpy(l.reg, d + 2, sizeof(l.reg));
 		if (l.leaf == CPU_LEAF_SETTINGS) {
 			l.reg[CPU_EAX] &= CPU_POLICY_FLAGS;
+			/* There is no fourth. */
+			if ((l.reg[CPU_EAX] & CPU_POLICY_RAW_TSC_MASK) == CPU_POLICY_RAW_TSC_MASK)
+				l.reg[CPU_EAX] &= ~CPU_POLICY_RAW_TSC_MASK;
 			l.reg[CPU_EDX] = 0;
 		}
 		if (d[0] == 0xff)
@@ -130,7 +133,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	}
 	if (!cpu_effective(&guest, &cpu[0], &cpu[1], &params, &effective)) {
 		must(!cpu_policy_validate(&guest, &at));
-		cpu_policy_check(&guest, &cpu[1], &w);
+		cpu_policy_check(&guest, &cpu[1], (struct cpu_clocks){ len, 3 * len }, &w);
 		/* A policy in force holds nothing that Ferry does not virtualise. */
 		for (i = 0; i < w.list.nr; i++)
 			must(w.list.finding[i].detail != CPU_DETAIL_NOT_VIRTUALISED);

@@ -495,6 +495,54 @@ static void dry_run(struct storm *s)
 	storm_close(&to);
 }
 
+static void set_vm(struct storm *s, uint32_t group, void *state, uint32_t length)
+{
+	struct ferry_state args = { .size = sizeof(args), .group = group, .length = length,
+				    .addr = (uintptr_t)state };
+
+	if (ioctl(s->vm, FERRY_SET_STATE, &args))
+		bail_out("setting state group %u", group);
+}
+
+static int dry(struct storm *s, uint32_t flags, struct storm_move *mv)
+{
+	struct storm to;
+
+	*mv = (struct storm_move){ .flags = FERRY_MIGRATE_DRY_RUN | flags, .timeout_ms = 5000 };
+	storm_incoming(&to);
+	storm_move(mv, s, &to);
+	storm_close(&to);
+	return mv->send;
+}
+
+/* A guest that was born on a CPU of twice the rate. */
+static void other_rate(struct storm *s)
+{
+	struct ferry_info info = { .size = sizeof(info) };
+	struct ferry_state_vmclock clock;
+	struct ferry_state_seen seen = { .flags = FERRY_SEEN_KVMCLOCK };
+	struct ferry_state args = { .size = sizeof(args), .group = FERRY_STATE_VMCLOCK,
+				    .length = sizeof(clock), .addr = (uintptr_t)&clock };
+	struct storm_move mv;
+	bool scales;
+
+	if (ioctl(s->dev, FERRY_GET_INFO, &info) || ioctl(s->vm, FERRY_GET_STATE, &args))
+		bail_out("reading clocks");
+	scales = info.caps & FERRY_CAP_TSC_SCALE;
+	ok_eq(dry(s, 0, &mv), 0, "a guest of this rate is taken: %s", mv.source.error);
+	clock.tsc_khz = 2 * info.tsc_khz;
+	set_vm(s, FERRY_STATE_VMCLOCK, &clock, sizeof(clock));
+	ok_eq(dry(s, 0, &mv), scales ? 0 : -EOPNOTSUPP, "one of twice the rate is%s: %s",
+	      scales ? ", by a CPU that scales" : " not", mv.source.error);
+	ok(scales || strstr((char *)mv.source.error, "1 warnings"), "... with a warning");
+	ok_eq(dry(s, FERRY_MIGRATE_ALLOW_WARNINGS, &mv), 0, "... which can be allowed: %s", mv.source.error);
+	set_vm(s, FERRY_STATE_SEEN, &seen, sizeof(seen));
+	ok_eq(dry(s, 0, &mv), 0, "with kvmclock it goes on: %s", mv.source.error);
+	clock.tsc_khz = info.tsc_khz;
+	set_vm(s, FERRY_STATE_VMCLOCK, &clock, sizeof(clock));
+	runs_on(s, "another rate");
+}
+
 int main(void)
 {
 	struct storm s;
@@ -518,6 +566,7 @@ int main(void)
 	offered(&s);
 	cancels(&s);
 	dry_run(&s);
+	other_rate(&s);
 	in_doubt(&s, HANG_UP, FERRY_RESOLVE_ABORTED, "hang up after COMMIT");
 	in_doubt(&s, SILENCE, FERRY_RESOLVE_NEVER, "silence after COMMIT");
 	in_doubt(&s, GARBAGE, FERRY_RESOLVE_FORCE, "garbage after COMMIT");

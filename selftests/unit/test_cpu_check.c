@@ -10,6 +10,7 @@
 
 static struct cpu_policy a, b, c;
 static struct cpu_check_work work;
+static const struct cpu_clocks none;
 
 static void features(void)
 {
@@ -242,7 +243,7 @@ static void effective(void)
 
 	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SKX " vmx pdcm");
 	ok_eq(cpu_effective(&b, &a, NULL, &d, &w), 0, "what a guest sees of a Skylake");
-	ok_eq(cpu_policy_check(&b, &a, &work), CPU_CHECK_OK, "the Skylake takes it");
+	ok_eq(cpu_policy_check(&b, &a, none, &work), CPU_CHECK_OK, "the Skylake takes it");
 	ok(!cpu_policy_has(&b, CPU_F_VMX) && !cpu_policy_has(&b, CPU_F_MONITOR) &&
 		   !cpu_policy_has(&b, CPU_F_PKU) && !cpu_policy_has(&b, CPU_F_INVTSC),
 	   "VMX, MONITOR, PKU and the invariant TSC are hidden");
@@ -252,7 +253,7 @@ static void effective(void)
 	ok(cpu_policy_settings(&b).flags & CPU_POLICY_EFFECTIVE, "it is marked");
 
 	edit_cpu(&b, "vmx", "");
-	ok_eq(cpu_policy_check(&b, &a, &work), CPU_CHECK_REFUSE, "VMX in a guest's policy is refused");
+	ok_eq(cpu_policy_check(&b, &a, none, &work), CPU_CHECK_REFUSE, "VMX in a guest's policy is refused");
 	ok_eq(work.list.finding[0].detail, CPU_DETAIL_NOT_VIRTUALISED, "... as not virtualised");
 
 	s = (struct cpu_settings){ .syscall = CPU_SYSCALL_HIDE, .tsc_khz = 2100000,
@@ -270,7 +271,7 @@ static void effective(void)
 	ok(cpu_policy_find_msr(&b, 0xc0010141) && cpu_policy_find_msr(&b, 0xc0010141)->value == 0x15,
 	   "a policy says which errata the guest works around");
 	ok(!cpu_policy_find_msr(&b, 0xc0010142), "... and no other MSR");
-	ok_eq(cpu_policy_check(&b, &a, &work), CPU_CHECK_OK, "any host takes that");
+	ok_eq(cpu_policy_check(&b, &a, none, &work), CPU_CHECK_OK, "any host takes that");
 
 	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SKX);
 	cpu_policy_del_leaf(&a, 0xd);
@@ -344,22 +345,113 @@ static void tsc_rate(void)
 {
 	struct cpu_settings s = { .tsc_khz = 2600000 }, host = { .tsc_khz = 2600100 };
 	const u32 crystal[4] = { 2, 208, 25000000, 0 }; /* 2.6 GHz */
+	static struct cpu_explanation e;
 
 	make_cpu(&a, "Intel", 6, 0x4f, 1, 46, BDW);
 	make_cpu(&b, "Intel", 6, 0x4f, 1, 46, BDW);
 	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "no rate promised, none asked for");
 	cpu_policy_set_settings(&a, &s);
 	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_WARN, "a rate promised, the host's unknown: a warning");
+	ok_eq(found_detail(CPU_DETAIL_TSC)->cause, CPU_CAUSE_UNKNOWN, "... since it is not known");
 	cpu_policy_set(&b, 0x15, 0, crystal);
 	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "the host's crystal says it");
 	s.tsc_khz = 2700000;
 	cpu_policy_set_settings(&a, &s);
 	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "another rate is refused");
 	ok(found_detail(CPU_DETAIL_TSC)->host == 2600000, "with both rates");
+	ok_eq(found_detail(CPU_DETAIL_TSC)->cause, CPU_CAUSE_UNKNOWN, "whether it scales is in an MSR not told");
+	cpu_policy_set_msr(&b, 0x48b, 0);
+	judge_cpu(&a, &b, 0);
+	ok_eq(found_detail(CPU_DETAIL_TSC)->cause, CPU_CAUSE_SILICON, "the MSR says that it does not");
+	cpu_explain(found_detail(CPU_DETAIL_TSC), &e);
+	ok(strstr(e.why, "do not scale") && strstr(e.fix, "--tsc-khz") && strstr(e.harm, "slow by 3.7 %"),
+	   "in words: %s %s", e.why, e.harm);
+	cpu_policy_set_msr(&b, 0x48b, 1ULL << 57);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "a host that scales takes it");
+	edit_cpu(&b, "", "invtsc");
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "but not one whose TSC stops");
+	make_cpu(&b, "Intel", 6, 0x4f, 1, 46, BDW);
+	cpu_policy_set(&b, 0x15, 0, crystal);
 	s.tsc_khz = 2600000;
 	cpu_policy_set_settings(&a, &s);
 	cpu_policy_set_settings(&b, &host);
 	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "a measured rate counts, and 40 ppm do not");
+	host.tsc_khz = 2600000 + 650;
+	cpu_policy_set_settings(&b, &host);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "250 ppm do not");
+	host.tsc_khz = 2600000 - 651;
+	cpu_policy_set_settings(&b, &host);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "more do");
+
+	/* SVM: the ratio has eight bits before the point. */
+	make_cpu(&a, "AMD", 0x19, 0x11, 1, 48, ZEN4);
+	make_cpu(&b, "AMD", 0x19, 0x11, 1, 48, ZEN4 " tsc-scale");
+	s.tsc_khz = 2560000;
+	cpu_policy_set_settings(&a, &s);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "AMD's bit counts, and the rate need not be told");
+	host.tsc_khz = 10001;
+	cpu_policy_set_settings(&b, &host);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_OK, "just under 256 times the host's");
+	host.tsc_khz = 10000;
+	cpu_policy_set_settings(&b, &host);
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "256 times cannot be had");
+}
+
+/* A guest that keeps time by its TSC and was promised no rate. */
+static void raw_tsc(void)
+{
+	static const struct {
+		u32 mode, guest, host;
+		const char *minus;
+		enum cpu_verdict verdict;
+		const char *what;
+	} rows[] = {
+		{ CPU_RAW_TSC_WARN, 2000000, 3000000, "", CPU_CHECK_WARN, "another rate" },
+		{ CPU_RAW_TSC_REFUSE, 2000000, 3000000, "", CPU_CHECK_REFUSE, "... refused by policy" },
+		{ CPU_RAW_TSC_IGNORE, 2000000, 3000000, "", CPU_CHECK_OK, "... ignored by policy" },
+		{ CPU_RAW_TSC_REFUSE, 2000000, 2000500, "", CPU_CHECK_OK, "the same rate, 250 ppm away" },
+		{ CPU_RAW_TSC_REFUSE, 2000000, 2000501, "", CPU_CHECK_REFUSE, "... and 251" },
+		{ CPU_RAW_TSC_REFUSE, 0, 3000000, "", CPU_CHECK_OK, "kvmclock, or nothing known" },
+		{ CPU_RAW_TSC_REFUSE, 2000000, 3000000, "scales", CPU_CHECK_OK, "a host that scales" },
+		{ CPU_RAW_TSC_WARN, 2000000, 0, "", CPU_CHECK_WARN, "a rate that is not told" },
+	};
+	static struct cpu_explanation e;
+	struct cpu_clocks clocks;
+	unsigned int i;
+	u32 where;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct cpu_settings s = { .raw_tsc = rows[i].mode };
+
+		make_cpu(&a, "AMD", 0x19, 0x11, 1, 48, ZEN4);
+		make_cpu(&b, "AMD", 0x19, 0x11, 1, 48, ZEN4);
+		if (*rows[i].minus)
+			edit_cpu(&b, "tsc-scale", "");
+		cpu_policy_set_settings(&a, &s);
+		ok_eq(cpu_policy_settings(&a).raw_tsc, rows[i].mode, "%s: the policy's choice is kept",
+		      rows[i].what);
+		edit_cpu(&a, "", "monitor svm topoext mwaitx cmp_legacy invtsc pku");
+		clocks = (struct cpu_clocks){ .host_khz = rows[i].host, .raw_khz = rows[i].guest };
+		cpu_view_init(&work.guest, &a);
+		cpu_view_init(&work.host, &b);
+		ok_eq(cpu_check(&work.guest, &work.host,
+				&(struct cpu_check_options){ .clocks = clocks }, &work.list),
+		      rows[i].verdict, "%s", rows[i].what);
+		if (rows[i].verdict == CPU_CHECK_OK)
+			continue;
+		cpu_explain(&work.list.finding[0], &e);
+		ok_str(e.subject, "raw-tsc", "... by its name");
+		ok(strstr(e.why, "kvmclock") && strstr(e.fix, "--raw-tsc ignore"), "... in words: %s", e.fix);
+	}
+	cpu_explain(&(struct cpu_finding){ .detail = CPU_DETAIL_RAW_TSC, .guest = 2000000, .host = 3000000 }, &e);
+	ok(strstr(e.harm, "fast by 50.0 %"), "by how much: %s", e.harm);
+	cpu_policy_set_settings(&a, &(struct cpu_settings){ .raw_tsc = CPU_NR_RAW_TSC_MODES });
+	ok_eq(cpu_policy_validate(&a, &where), -EINVAL, "another choice is malformed");
+	cpu_policy_set_settings(&a, &(struct cpu_settings){ .raw_tsc = CPU_RAW_TSC_IGNORE, .tsc_khz = 2000000 });
+	cpu_view_init(&work.guest, &a);
+	clocks = (struct cpu_clocks){ 3000000, 2000000 };
+	cpu_check(&work.guest, &work.host, &(struct cpu_check_options){ .clocks = clocks }, &work.list);
+	ok(work.list.refusals, "a promised rate is nothing to ignore");
 }
 
 /* Several kinds of CPU in one host: each reason once. */
@@ -391,6 +483,7 @@ int main(void)
 	features();
 	merged();
 	tsc_rate();
+	raw_tsc();
 	nested();
 	widths_and_layout();
 	vendors();

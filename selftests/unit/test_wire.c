@@ -240,7 +240,7 @@ static void bodies(void)
 	stream_hello(&hello.h, 0);
 	ok_eq(BODY(FERRY_REC_HELLO, hello, grown, 0), 0, "HELLO that grew by zero");
 	ok_eq(BODY(FERRY_REC_HELLO, hello, grown, 1), -EPROTO, "... by something else");
-	ok_eq(BODY(FERRY_REC_HELLO, hello, h.flags, 8), -EPROTO, "... unknown flag");
+	ok_eq(BODY(FERRY_REC_HELLO, hello, h.flags, 16), -EPROTO, "... unknown flag");
 	ok_eq(BODY(FERRY_REC_HELLO, hello, h.features, 1), -EPROTO, "... unknown feature");
 	ok_eq(BODY(FERRY_REC_HELLO, hello, h.page_size, 8192), -EPROTO, "... page size");
 	ok_eq(BODY(FERRY_REC_HELLO, hello, h.nr_vcpus, 65), -EPROTO, "... too many vCPUs");

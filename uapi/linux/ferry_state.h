@@ -377,16 +377,21 @@ struct ferry_state_pit {
  * @xcr0: likewise
  * @cpuid: entries of the policy that a CPUID was answered from, 256 bits by position
  * @msrs: MSRs of the policy that were read, by position
+ * @flags: FERRY_SEEN_*
+ * @reserved: zero
  *
  * It travels with the VM. Setting adds: what was seen stays seen.
  */
+#define FERRY_SEEN_KVMCLOCK (1ULL << 0) /* a vCPU enabled kvmclock's page */
+
 struct ferry_state_seen {
 	__u64 cr4;
 	__u64 efer;
 	__u64 xcr0;
 	__u64 cpuid[4];
 	__u64 msrs;
-	__u64 reserved[4];
+	__u64 flags;
+	__u64 reserved[3];
 };
 
 #endif /* _UAPI_LINUX_FERRY_STATE_H */

@@ -162,6 +162,7 @@ struct ferry_stream_record {
 #define FERRY_HELLO_VERIFY (1U << 0) /* a MEMORY_DIGEST record will come */
 #define FERRY_HELLO_DRY_RUN (1U << 1) /* ends after ACCEPT or REFUSE, nothing is created */
 #define FERRY_HELLO_ALLOW_WARNINGS (1U << 2) /* findings of severity "warning" do not refuse */
+#define FERRY_HELLO_KVMCLOCK (1U << 3) /* the guest has kvmclock, and time does not hang on its TSC's rate */
 
 /**
  * struct ferry_stream_hello - who speaks and what it will need (HELLO)
@@ -176,8 +177,9 @@ struct ferry_stream_record {
  *	its own wish and the smaller one holds
  * @journal: from the destination: identity of its journal. A query that names another one is
  *	answered UNKNOWN, since a new journal cannot know what the old one did
- * @host: name of the speaker's host, for messages
+ * @tsc_khz: rate of the TSC that the guest was born with, or that its policy promises; 0 not told
  * @reserved: zero
+ * @host: name of the speaker's host, for messages
  * @build: version of the speaker's module or tool, for messages
  */
 struct ferry_stream_hello {
@@ -189,7 +191,8 @@ struct ferry_stream_hello {
 	__u32 timeout_ms;
 	__u64 journal;
 	__u64 resident_bytes;
-	__u64 reserved;
+	__u32 tsc_khz;
+	__u32 reserved;
 	__u8 host[64];
 	__u8 build[32];
 };

@@ -556,29 +556,53 @@ static u64 host_tsc_khz(const struct cpu_view *host)
 	return cpu_policy_reg(host->p, 0x15, 0, CPU_ECX) / 1000 * num / den;
 }
 
-/* A guest that was promised a rate counts by it for ever, and Ferry does not scale. */
-static void check_tsc(const struct cpu_view *guest, const struct cpu_view *host,
-		      struct cpu_findings *list)
+/* Clocks of one nominal rate are up to this many millionths apart, and NTP makes up for it. */
+#define SAME_RATE_PPM 250
+
+static bool same_rate(u64 a, u64 b)
 {
+	return (a > b ? a - b : b - a) * 1000000 <= a * SAME_RATE_PPM;
+}
+
+/* What VMX and SVM can reach from a host's rate: the ratio has 16 bits and 8 before the point. */
+static bool scales_to(const struct cpu_view *host, u64 khz, u64 host_khz)
+{
+	unsigned int int_bits = cpu_view_has(host, CPU_F_VMX_TSC_SCALING) ? 16 :
+				cpu_view_has(host, CPU_F_TSC_SCALE)	  ? 8 : 0;
+
+	return int_bits && (!host_khz || div64_u64(khz, host_khz) >> int_bits == 0);
+}
+
+/*
+ * A guest that was promised a rate counts by it for ever; so does one that keeps time by its TSC, and what
+ * becomes of that one is the policy's choice.
+ */
+static void check_tsc(const struct cpu_view *guest, const struct cpu_view *host,
+		      const struct cpu_check_options *opt, struct cpu_findings *list)
+{
+	u32 promised = guest->settings.tsc_khz;
 	struct cpu_finding f = {
 		.leaf = 0x15,
 		.reg = CPU_EBX,
 		.bit = CPU_FINDING_FIELD,
-		.severity = CPU_REFUSE,
-		.cause = CPU_CAUSE_SILICON,
-		.detail = CPU_DETAIL_TSC,
-		.guest = guest->settings.tsc_khz,
-		.host = host_tsc_khz(host),
+		.severity = CPU_WARNING,
+		.detail = promised ? CPU_DETAIL_TSC : CPU_DETAIL_RAW_TSC,
+		.guest = promised ? promised : opt->clocks.raw_khz,
+		.host = opt->clocks.host_khz ? opt->clocks.host_khz : host_tsc_khz(host),
 	};
-	u64 apart = f.guest > f.host ? f.guest - f.host : f.host - f.guest;
 
-	if (!f.guest)
+	if (!f.guest || (!promised && guest->settings.raw_tsc == CPU_RAW_TSC_IGNORE))
+		return;
+	if (scales_to(host, f.guest, f.host) || (f.host && same_rate(f.guest, f.host)))
 		return;
 	if (!f.host) {
-		f.severity = CPU_WARNING;
 		f.cause = CPU_CAUSE_UNKNOWN;
-	} else if (apart <= f.guest >> 12) {
-		return; /* what clocks of one nominal rate are apart, and NTP makes up for */
+	} else {
+		/* Without its MSRs it is not known whether an Intel CPU scales. */
+		f.cause = cpu_cause_of_missing(cpu_vendor_is_amd_like(host->vendor) ? CPU_F_TSC_SCALE :
+									CPU_F_VMX_TSC_SCALING, host);
+		if (promised || guest->settings.raw_tsc == CPU_RAW_TSC_REFUSE)
+			f.severity = CPU_REFUSE;
 	}
 	cpu_findings_add(list, &f);
 }
@@ -744,7 +768,7 @@ enum cpu_verdict cpu_check(const struct cpu_view *guest, const struct cpu_view *
 	check_vulns(guest, host, host_vulns, list);
 	check_xsave(guest, host, list);
 	check_widths(guest, host, opt, list);
-	check_tsc(guest, host, list);
+	check_tsc(guest, host, opt, list);
 	check_leaves(guest, host, list);
 	if (opt->flags & CPU_CHECK_NOTES)
 		check_inverted(guest, host, list);
@@ -755,6 +779,7 @@ enum cpu_verdict cpu_check(const struct cpu_view *guest, const struct cpu_view *
  * cpu_policy_check() - the check of a host that is about to run a guest
  * @guest: the policy as it will be shown
  * @host: this host's CPUID and feature MSRs
+ * @clocks: rates
  * @work: memory to work in; @work->list holds the reasons afterwards
  *
  * Beyond cpu_check(): a feature that Ferry does not virtualise is refused even
@@ -763,9 +788,9 @@ enum cpu_verdict cpu_check(const struct cpu_view *guest, const struct cpu_view *
  * Return: the verdict.
  */
 enum cpu_verdict cpu_policy_check(const struct cpu_policy *guest, const struct cpu_policy *host,
-				  struct cpu_check_work *work)
+				  struct cpu_clocks clocks, struct cpu_check_work *work)
 {
-	const struct cpu_check_options opt = { .flags = CPU_CHECK_EFFECTIVE };
+	const struct cpu_check_options opt = { .flags = CPU_CHECK_EFFECTIVE, .clocks = clocks };
 
 	cpu_view_init(&work->guest, guest);
 	cpu_view_init(&work->host, host);

@@ -88,6 +88,7 @@ enum cpu_detail {
 	CPU_DETAIL_FORBIDDEN, /* the host has what the policy forbids */
 	CPU_DETAIL_TSC, /* guest: kHz the policy fixes; host: kHz, 0 unknown */
 	CPU_DETAIL_UNUSED, /* a feature bit is missing that the guest never enabled */
+	CPU_DETAIL_RAW_TSC, /* guest: kHz of the TSC it keeps time by; host: kHz, 0 unknown */
 	CPU_NR_DETAILS,
 };
 
@@ -153,13 +154,25 @@ struct cpu_gates {
 };
 
 /**
+ * struct cpu_clocks - what CPUID does not tell of clocks
+ * @host_khz: the rate of the host's TSC; 0: what its CPUID says
+ * @raw_khz: the rate of the TSC that the guest keeps time by; 0: it has kvmclock, or it is not known
+ */
+struct cpu_clocks {
+	u32 host_khz;
+	u32 raw_khz;
+};
+
+/**
  * struct cpu_check_options - how to judge
  * @flags: CPU_CHECK_*
+ * @clocks: rates
  * @gates: what the guest has enabled, or NULL when not known
  * @warn: features whose absence is a warning, or NULL
  */
 struct cpu_check_options {
 	u32 flags;
+	struct cpu_clocks clocks;
 	const struct cpu_gates *gates;
 	const struct cpu_set *warn;
 };
@@ -180,7 +193,7 @@ unsigned int cpu_finding_feature(const struct cpu_finding *f);
 enum cpu_verdict cpu_check(const struct cpu_view *guest, const struct cpu_view *host,
 			   const struct cpu_check_options *opt, struct cpu_findings *list);
 enum cpu_verdict cpu_policy_check(const struct cpu_policy *guest, const struct cpu_policy *host,
-				  struct cpu_check_work *work);
+				  struct cpu_clocks clocks, struct cpu_check_work *work);
 enum cpu_cause cpu_cause_of_missing(unsigned int nr, const struct cpu_view *host);
 bool cpu_gate_of(unsigned int nr, struct cpu_gates *gate);
 

@@ -415,10 +415,13 @@ static void combine_settings(struct cpu_settings *all, const struct cpu_policy *
 	all->accepted |= s.accepted;
 	if (first) {
 		all->syscall = s.syscall;
+		all->raw_tsc = s.raw_tsc;
 		all->tsc_khz = s.tsc_khz;
 	}
 	if (all->syscall != s.syscall)
 		all->syscall = CPU_SYSCALL_EMULATE;
+	if (all->raw_tsc != s.raw_tsc)
+		all->raw_tsc = CPU_RAW_TSC_WARN;
 	if (all->tsc_khz != s.tsc_khz)
 		all->tsc_khz = 0;
 }

@@ -354,6 +354,41 @@ static void explain_syscall(const struct cpu_finding *f, struct cpu_explanation 
 	snprintf(e->harm, sizeof(e->harm), "32-bit programs would end with SIGILL.");
 }
 
+/* Two rates; nothing but kvmclock follows from one to the other where the CPU does not scale. */
+static void explain_tsc(const struct cpu_finding *f, struct cpu_explanation *e)
+{
+	bool raw = f->detail == CPU_DETAIL_RAW_TSC;
+	const char *whose = raw ? "the guest keeps time by a TSC of" : "the policy promises a TSC of";
+	u64 apart = f->guest > f->host ? f->guest - f->host : f->host - f->guest;
+
+	snprintf(e->subject, sizeof(e->subject), raw ? "raw-tsc" : "TSC rate");
+	if (f->host)
+		snprintf(e->what, sizeof(e->what), "%s %llu kHz, this host's runs at %llu kHz", whose,
+			 (unsigned long long)f->guest, (unsigned long long)f->host);
+	else
+		snprintf(e->what, sizeof(e->what), "%s %llu kHz, the rate of this host's is not told",
+			 whose, (unsigned long long)f->guest);
+	snprintf(e->why, sizeof(e->why), "%s%s", raw ? "No vCPU ever enabled kvmclock. " : "",
+		 f->cause == CPU_CAUSE_UNKNOWN ?
+			 "Whether this host's CPUs scale TSCs, or run at that rate, its description "
+			 "does not tell." :
+			 "This host's CPUs do not scale TSCs, and are more than 250 ppm away from that "
+			 "rate.");
+	snprintf(e->fix, sizeof(e->fix), "Choose a host whose CPUs scale TSCs or run at that rate. %s",
+		 raw ? "Or have the guest use kvmclock, which follows the host (Linux: "
+		       "clocksource=kvm-clock). For its next start a policy can promise the rate "
+		       "(--tsc-khz), or ignore this (--raw-tsc ignore)." :
+		       "Or start the guest without a promised rate (no --tsc-khz): it then uses "
+		       "kvmclock, which follows the host.");
+	if (f->host && f->guest && f->guest <= ~0u && f->host <= ~0u)
+		snprintf(e->harm, sizeof(e->harm), "The guest's clocks would run %s by %llu.%llu %%.",
+			 f->host > f->guest ? "fast" : "slow",
+			 (unsigned long long)div_u64(apart * 100, f->guest),
+			 (unsigned long long)div_u64(apart * 1000, f->guest) % 10);
+	else
+		snprintf(e->harm, sizeof(e->harm), "The guest's clocks would run fast or slow.");
+}
+
 /**
  * cpu_explain() - a finding in words
  * @f: the finding; its numbers may come from another host and need not be sane
@@ -432,20 +467,8 @@ void cpu_explain(const struct cpu_finding *f, struct cpu_explanation *e)
 			 "The guest would panic on a reserved page-table bit.");
 		break;
 	case CPU_DETAIL_TSC:
-		snprintf(e->subject, sizeof(e->subject), "TSC rate");
-		if (f->host)
-			snprintf(e->what, sizeof(e->what),
-				 "the policy promises a TSC of %llu kHz, this host's runs at %llu kHz",
-				 (unsigned long long)f->guest, (unsigned long long)f->host);
-		else
-			snprintf(e->what, sizeof(e->what),
-				 "the policy promises a TSC of %llu kHz, the rate of this host's is not "
-				 "told", (unsigned long long)f->guest);
-		snprintf(e->why, sizeof(e->why), "Ferry does not scale the TSC.");
-		snprintf(e->fix, sizeof(e->fix),
-			 "Start the guest without a promised rate (no --tsc-khz): it then uses kvmclock, "
-			 "which follows the host.");
-		snprintf(e->harm, sizeof(e->harm), "The guest's clocks would run fast or slow.");
+	case CPU_DETAIL_RAW_TSC:
+		explain_tsc(f, e);
 		break;
 	case CPU_DETAIL_XSAVE:
 		explain_xsave(f, e);

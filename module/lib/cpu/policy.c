@@ -231,7 +231,8 @@ int cpu_policy_validate(const struct cpu_policy *p, u32 *where)
 		if (!sub && l->subleaf)
 			return -EINVAL;
 		if (l->leaf == CPU_LEAF_SETTINGS &&
-		    ((l->reg[CPU_EAX] & ~CPU_POLICY_FLAGS) || l->reg[CPU_EDX]))
+		    ((l->reg[CPU_EAX] & ~CPU_POLICY_FLAGS) || l->reg[CPU_EDX] ||
+		     cpu_policy_settings(p).raw_tsc >= CPU_NR_RAW_TSC_MODES))
 			return -EINVAL;
 		if (i && leaf_cmp(&p->leaf[i - 1], l->leaf, l->subleaf) >= 0)
 			return -EINVAL;
@@ -438,8 +439,9 @@ struct cpu_settings cpu_policy_settings(const struct cpu_policy *p)
 	struct cpu_settings s = { 0 };
 
 	if (l) {
-		s.flags = l->reg[CPU_EAX] & ~CPU_POLICY_SYSCALL_MASK;
+		s.flags = l->reg[CPU_EAX] & ~(CPU_POLICY_SYSCALL_MASK | CPU_POLICY_RAW_TSC_MASK);
 		s.syscall = (l->reg[CPU_EAX] & CPU_POLICY_SYSCALL_MASK) >> CPU_POLICY_SYSCALL_SHIFT;
+		s.raw_tsc = (l->reg[CPU_EAX] & CPU_POLICY_RAW_TSC_MASK) >> CPU_POLICY_RAW_TSC_SHIFT;
 		s.tsc_khz = l->reg[CPU_EBX];
 		s.accepted = l->reg[CPU_ECX];
 	}
@@ -449,7 +451,8 @@ struct cpu_settings cpu_policy_settings(const struct cpu_policy *p)
 /* Settings that are all zero need no leaf. Return: 0 or -ENOSPC. */
 int cpu_policy_set_settings(struct cpu_policy *p, const struct cpu_settings *s)
 {
-	const u32 reg[CPU_NR_REGS] = { s->flags | s->syscall << CPU_POLICY_SYSCALL_SHIFT,
+	const u32 reg[CPU_NR_REGS] = { s->flags | s->syscall << CPU_POLICY_SYSCALL_SHIFT |
+					       s->raw_tsc << CPU_POLICY_RAW_TSC_SHIFT,
 				       s->tsc_khz, s->accepted, 0 };
 
 	cpu_policy_del_leaf(p, CPU_LEAF_SETTINGS);

@@ -90,15 +90,25 @@ struct cpu_msr {
 #define CPU_POLICY_RRSBA BIT(5)
 /* What Ferry virtualises and emulates has been applied: shown to a guest as it is. */
 #define CPU_POLICY_EFFECTIVE BIT(6)
+/* What becomes of a guest that keeps time by its TSC, and was promised no rate, on another one. */
+#define CPU_POLICY_RAW_TSC_SHIFT 7
+#define CPU_POLICY_RAW_TSC_MASK	 (3u << CPU_POLICY_RAW_TSC_SHIFT)
 #define CPU_POLICY_FLAGS \
 	(u32)(CPU_POLICY_CROSS_VENDOR | CPU_POLICY_NESTED | CPU_POLICY_SYSCALL_MASK | \
-	      CPU_POLICY_RSBA | CPU_POLICY_RRSBA | CPU_POLICY_EFFECTIVE)
+	      CPU_POLICY_RSBA | CPU_POLICY_RRSBA | CPU_POLICY_EFFECTIVE | CPU_POLICY_RAW_TSC_MASK)
 
 enum cpu_syscall_mode {
 	CPU_SYSCALL_EMULATE, /* Ferry executes what the host's CPU refuses */
 	CPU_SYSCALL_IGNORE, /* there are no 32-bit programs in this guest */
 	CPU_SYSCALL_REFUSE, /* do not move to another vendor */
 	CPU_SYSCALL_HIDE, /* both are hidden: 32-bit programs use INT 0x80 */
+};
+
+enum cpu_raw_tsc_mode {
+	CPU_RAW_TSC_WARN, /* it moves if its owner says so by name */
+	CPU_RAW_TSC_IGNORE,
+	CPU_RAW_TSC_REFUSE,
+	CPU_NR_RAW_TSC_MODES,
 };
 
 /**
@@ -176,14 +186,16 @@ struct cpu_signature cpu_policy_signature(const struct cpu_policy *p);
 struct cpu_signature cpu_signature_of(u32 eax);
 /**
  * struct cpu_settings - CPU_LEAF_SETTINGS taken apart
- * @flags: CPU_POLICY_* without the SYSCALL mode
+ * @flags: CPU_POLICY_* without the two modes
  * @syscall: enum cpu_syscall_mode
+ * @raw_tsc: enum cpu_raw_tsc_mode
  * @tsc_khz: fixed rate, or 0
  * @accepted: accepted vulnerabilities
  */
 struct cpu_settings {
 	u32 flags;
 	u32 syscall;
+	u32 raw_tsc;
 	u32 tsc_khz;
 	u32 accepted;
 };

@@ -143,7 +143,8 @@ static int tail(const void *body, size_t known, size_t len, const char **what)
 
 static int check_hello(const struct ferry_stream_hello *h, size_t len, const char **what)
 {
-	if (h->flags & ~(FERRY_HELLO_VERIFY | FERRY_HELLO_DRY_RUN | FERRY_HELLO_ALLOW_WARNINGS))
+	if (h->flags & ~(FERRY_HELLO_VERIFY | FERRY_HELLO_DRY_RUN | FERRY_HELLO_ALLOW_WARNINGS |
+			 FERRY_HELLO_KVMCLOCK))
 		return bad(what, "unknown HELLO flags; the other side is a newer Ferry");
 	if (h->features)
 		return bad(what, "the stream uses features this Ferry does not know");
