@@ -297,6 +297,7 @@ int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *ent
 			struct ferry_finding *findings, u32 cap, u32 *nr_findings)
 {
 	struct ferry_cpuid_table *t;
+	u32 promised;
 	int ret;
 
 	*nr_findings = 0;
@@ -315,12 +316,15 @@ int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *ent
 	}
 	cpu_index_build(&t->index, &t->policy);
 	build_rows(t);
+	/* Where neither promises a rate, the VM's may have come by FERRY_SET_STATE. */
+	promised = cpu_policy_settings(&t->policy).tsc_khz;
+	if (promised || (vm->cpuid && cpu_policy_settings(&vm->cpuid->policy).tsc_khz))
+		ferry_clock_promise(vm, promised);
 	kvfree(vm->cpuid);
 	vm->cpuid = t;
 	vm->guest_vendor = vendor_class(cpu_policy_vendor(&t->policy));
 	vm->syscall_mode = cpu_policy_settings(&t->policy).syscall;
 	vm->phys_bits = cpu_policy_phys_bits(&t->policy);
-	ferry_clock_promise(vm, cpu_policy_settings(&t->policy).tsc_khz);
 	vm->guest_xcr0 = cpu_xsave_xcr0(&t->policy) | 1;
 	return 0;
 }

@@ -370,6 +370,9 @@ struct ferry_state_pit {
 	__u32 port61;
 };
 
+/* ferry_state_seen.flags */
+#define FERRY_SEEN_KVMCLOCK (1ULL << 0) /* a vCPU enabled kvmclock's page */
+
 /**
  * struct ferry_state_seen - what the guest was ever shown of its CPU, and what it ever enabled
  * @cr4: bits that were ever set in a vCPU's CR4
@@ -382,8 +385,6 @@ struct ferry_state_pit {
  *
  * It travels with the VM. Setting adds: what was seen stays seen.
  */
-#define FERRY_SEEN_KVMCLOCK (1ULL << 0) /* a vCPU enabled kvmclock's page */
-
 struct ferry_state_seen {
 	__u64 cr4;
 	__u64 efer;
