@@ -15,6 +15,7 @@
 #include "host.h"
 #include "lib/cpu/answer.h"
 #include "lib/cpu/check.h"
+#include "lib/cpu/exclude.h"
 #include "lib/cpu/policy.h"
 #include "lib/cpu/xsave.h"
 
@@ -327,6 +328,30 @@ int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *ent
 	vm->phys_bits = cpu_policy_phys_bits(&t->policy);
 	vm->guest_xcr0 = cpu_xsave_xcr0(&t->policy) | 1;
 	return 0;
+}
+
+/**
+ * ferry_cpuid_excluded() - does the policy exclude this host, and why?
+ * @entries: the policy's leaves, as ferry_cpuid_install() refused them
+ * @nr: entries at @entries
+ * @findings: what it found
+ * @nr_findings: entries at @findings
+ * @reason: filled with the first reason
+ * @size: its size
+ */
+bool ferry_cpuid_excluded(const struct ferry_cpuid_entry *entries, u32 nr, const struct ferry_finding *findings,
+			  u32 nr_findings, char *reason, size_t size)
+{
+	struct cpu_exclusion x;
+	u32 i;
+
+	for (i = 0; i < nr_findings && findings[i].detail != CPU_DETAIL_EXCLUDED; i++)
+		;
+	if (i == nr_findings ||
+	    !cpu_exclusion_get((const struct cpu_leaf *)entries, nr, findings[i].subleaf, &x))
+		return false;
+	strscpy(reason, x.reason, size);
+	return true;
 }
 
 void ferry_cpuid_free(struct ferry_vm *vm)

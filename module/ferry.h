@@ -306,6 +306,8 @@ int ferry_seen_set(struct ferry_vm *vm, const void *buf, u32 len);
 int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *entries, u32 nr,
 			const struct ferry_policy_msr *msrs, u32 nr_msrs,
 			struct ferry_finding *findings, u32 cap, u32 *nr_findings);
+bool ferry_cpuid_excluded(const struct ferry_cpuid_entry *entries, u32 nr, const struct ferry_finding *findings,
+			  u32 nr_findings, char *reason, size_t size);
 const struct ferry_cpuid_entry *ferry_cpuid_entries(struct ferry_vm *vm, u32 *nr);
 const struct ferry_policy_msr *ferry_policy_msrs(struct ferry_vm *vm, u32 *nr);
 

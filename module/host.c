@@ -131,6 +131,8 @@ static void read_cpu(void *info)
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
 	    !rdmsrl_safe(MSR_IA32_ARCH_CAPABILITIES, &value))
 		cpu_policy_set_msr(&r->policy, MSR_CPU_ARCH_CAPABILITIES, value);
+	cpu_policy_set_settings(&r->policy,
+				&(struct cpu_settings){ .microcode = cpu_data(smp_processor_id()).microcode });
 	/* It says whether the CPU scales TSCs. */
 	if (boot_cpu_has(X86_FEATURE_VMX) && !rdmsrl_safe(MSR_IA32_VMX_PROCBASED_CTLS2, &value))
 		cpu_policy_set_msr(&r->policy, MSR_IA32_VMX_PROCBASED_CTLS2, value);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cpu_input.h"
+#include "lib/cpu/exclude.h"
 #include "lib/cpu/read.h"
 
 const char *const cpu_feature_policy_names[CPU_NR_FEATURE_POLICIES] = {
@@ -61,6 +62,7 @@ void cpu_host_free(struct cpu_host *h)
 		free(h->note[i]);
 	free(h->raw);
 	free(h->raw_cpu);
+	free(h->excluded);
 	free(h->cpu);
 	free(h->name);
 	memset(h, 0, sizeof(*h));
@@ -91,7 +93,7 @@ static void drop_out_of_range(struct cpu_policy *p)
 	while (i < p->nr_leaves) {
 		u32 leaf = p->leaf[i].leaf, range = leaf & 0xffff0000;
 
-		if (leaf == CPU_LEAF_SETTINGS || range == CPU_LEAF_HYPERVISOR ||
+		if (leaf == CPU_LEAF_SETTINGS || leaf == CPU_LEAF_EXCLUDED || range == CPU_LEAF_HYPERVISOR ||
 		    (leaf <= cpu_policy_max_leaf(p, range) &&
 		     (range == CPU_LEAF_BASIC || range == CPU_LEAF_EXTENDED ||
 		      range == CPU_LEAF_CENTAUR)))
@@ -106,6 +108,11 @@ int cpu_host_add(struct cpu_host *h, const struct cpu_policy *p, u32 number, str
 	struct cpu_policy *copy = xcalloc(1, sizeof(*copy));
 	u32 i;
 
+	if (!cpu_exclusion_valid(p, &i)) {
+		free(copy);
+		return fail(err, FERRY_X_BAD_FILE, "%s: leaf 0x%x sub-leaf 0x%x: not an excluded CPU as policies "
+			    "have them", h->name, CPU_LEAF_EXCLUDED, p->leaf[i].subleaf);
+	}
 	*copy = *p;
 	cpu_policy_forget_ids(copy);
 	drop_out_of_range(copy);
@@ -168,6 +175,19 @@ static bool read_msrs(struct cpu_policy *p, int cpu)
 	return true;
 }
 
+/* The microcode revision that the kernel says of a CPU; 0 not known. */
+static u32 microcode_of(const char *cpuinfo, int cpu)
+{
+	u32 revision = 0;
+	const char *p;
+	int n = -1;
+
+	for (p = cpuinfo; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
+		if (sscanf(p, "processor : %d", &n) != 1 && n == cpu)
+			sscanf(p, "microcode : %x", &revision);
+	return revision;
+}
+
 static bool wants_msrs(const struct cpu_policy *p)
 {
 	return cpu_policy_has(p, CPU_F_ARCH_CAPABILITIES) ||
@@ -178,6 +198,8 @@ int cpu_host_live(struct cpu_host *h, bool keep_raw, struct error *err)
 {
 	struct cpu_policy *p = xcalloc(1, sizeof(*p));
 	cpu_set_t old, one;
+	struct error ignored = { 0 };
+	char *cpuinfo = read_text("/proc/cpuinfo", CPU_FILE_MAX, "CPUs", &ignored);
 	bool blind = false;
 	int ret = 0, cpu;
 
@@ -185,6 +207,7 @@ int cpu_host_live(struct cpu_host *h, bool keep_raw, struct error *err)
 	h->name = xstrdup("this host");
 	h->format = "this host's CPUID";
 	if (sched_getaffinity(0, sizeof(old), &old)) {
+		free(cpuinfo);
 		free(p);
 		return fail_errno(err, FERRY_X_SYSTEM, "sched_getaffinity");
 	}
@@ -203,6 +226,7 @@ int cpu_host_live(struct cpu_host *h, bool keep_raw, struct error *err)
 		}
 		if (!read_msrs(p, cpu))
 			blind |= wants_msrs(p);
+		cpu_policy_set_settings(p, &(struct cpu_settings){ .microcode = microcode_of(cpuinfo, cpu) });
 		ret = cpu_host_add(h, p, cpu, err);
 		if (!ret && keep_raw) {
 			h->raw = xrealloc(h->raw, (h->nr_raw + 1) * sizeof(*h->raw));
@@ -215,6 +239,7 @@ int cpu_host_live(struct cpu_host *h, bool keep_raw, struct error *err)
 	if (blind)
 		cpu_host_note(h, "feature MSRs could not be read (as root, with 'modprobe msr', they "
 				 "can); what they would tell is taken to be the worst");
+	free(cpuinfo);
 	free(p);
 	return ret;
 }

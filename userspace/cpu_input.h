@@ -65,6 +65,7 @@ enum cpu_match {
  * @match: how exactly a definition is meant
  * @features: what is said of single features
  * @demands_vendor: a definition that asks for its vendor's CPU
+ * @excluded: CPUs that a policy without leaves excludes, or NULL
  * @names_only: made of feature names: no widths, no layouts, no caches
  * @note: what a reader should know, each a sentence
  * @nr_notes: how many
@@ -86,6 +87,7 @@ struct cpu_host {
 	enum cpu_match match;
 	struct cpu_set features[CPU_NR_FEATURE_POLICIES];
 	bool demands_vendor;
+	struct cpu_policy *excluded;
 	bool names_only;
 	char *note[CPU_HOST_MAX_NOTES];
 	u32 nr_notes;

@@ -4,7 +4,7 @@
  *
  *	{ "ferry_cpu": 1, "cpus": [ { "cpu": 0, "cpuid": [...], "msrs": [...] }, ... ] }
  *	{ "ferry_policy": 1, "cpuid": [...], "msrs": [...] }
- *	{ "ferry_policy": 1, "mode": "host-model", "features": { "monitor": "disable" } }
+ *	{ "ferry_policy": 1, "mode": "host-model", "features": { "monitor": "disable" }, "exclude": [...] }
  *	{ "ferry_policy": 1, "mode": "custom", "model": "Haswell", "features": {...} }
  *	{ "vendor": "Intel", "model": "SandyBridge", "arch": "x86_64", "features": ["pcid", ...] }
  *
@@ -13,6 +13,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "cpu_exclude.h"
 #include "cpu_input.h"
 #include "cpu_model.h"
 #include "policy.h"
@@ -143,6 +144,13 @@ static int our_policy(struct cpu_host *h, json_object *o, struct error *err)
 	else
 		return fail(err, FERRY_X_BAD_FILE,
 			    "%s: mode: data, passthrough, host-model or custom is expected", h->name);
+	h->excluded = xcalloc(1, sizeof(*h->excluded));
+	if (cpu_exclude_from_json(h->excluded, o, err)) {
+		char text[400];
+
+		snprintf(text, sizeof(text), "%.399s", err->text);
+		return fail(err, FERRY_X_BAD_FILE, "%s: %s", h->name, text);
+	}
 	if (h->mode == CPU_MODE_CUSTOM && (!model || strlen(model) >= sizeof(h->model)))
 		return fail(err, FERRY_X_BAD_FILE, "%s: model: the name of a model is expected",
 			    h->name);

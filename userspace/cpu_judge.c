@@ -129,9 +129,9 @@ static void add_forbidden(struct cpu_findings *list, const struct cpu_host *poli
 	}
 }
 
-/* A guest's vCPUs run on any logical CPU of a host: it must fit all of them. */
+/* @guest is what @policy stands for there. A guest's vCPUs run on any logical CPU of a host: it must fit all of them. */
 static int judge(const struct cpu_host *policy, const struct cpu_host *host, const struct args *a,
-		 struct cpu_findings *all, struct error *err)
+		 struct cpu_policy *guest, struct cpu_findings *all, struct error *err)
 {
 	const struct cpu_check_options opt = {
 		.flags = a->flags,
@@ -139,7 +139,6 @@ static int judge(const struct cpu_host *policy, const struct cpu_host *host, con
 		.warn = &a->warn,
 		.gates = a->seen ? &a->gates : NULL,
 	};
-	struct cpu_policy *guest = xcalloc(1, sizeof(*guest));
 	struct cpu_check_work *w = xcalloc(1, sizeof(*w));
 	u32 c, i;
 	int ret = cpu_resolve(guest, policy, host, err);
@@ -167,7 +166,6 @@ static int judge(const struct cpu_host *policy, const struct cpu_host *host, con
 		cpu_findings_merge(all, &w->list);
 	}
 	free(w);
-	free(guest);
 	return ret;
 }
 
@@ -229,6 +227,7 @@ static int check(int argc, char **argv, bool words)
 		  check_opts, NULL },
 	};
 	struct cpu_findings *list = xcalloc(1, sizeof(*list));
+	struct cpu_policy *policy = xcalloc(1, sizeof(*policy));
 	struct cpu_host h[2] = { 0 };
 	struct error err = { 0 };
 	struct args a = { 0 };
@@ -236,7 +235,7 @@ static int check(int argc, char **argv, bool words)
 	int code, ret = two_files(&usages[words], &a, argc, argv, h, &err);
 
 	if (!ret)
-		ret = judge(&h[0], &h[1], &a, list, &err);
+		ret = judge(&h[0], &h[1], &a, policy, list, &err);
 	if (ret) {
 		code = leave(ret, &err, a.json);
 		goto out;
@@ -251,7 +250,7 @@ static int check(int argc, char **argv, bool words)
 		json_object_object_add(o, "exit", json_object_new_int(code));
 		json_object_object_add(o, "total", json_object_new_int(list->total));
 		json_object_object_add(o, "summary", cpu_summary_json(list));
-		json_object_object_add(o, "findings", cpu_findings_json(list));
+		json_object_object_add(o, "findings", cpu_findings_json(list, policy));
 		json_object_object_add(o, "notes", cpu_notes_json(&h[1]));
 		print_json(stdout, o);
 		json_object_put(o);
@@ -275,7 +274,7 @@ static int check(int argc, char **argv, bool words)
 		}
 		if (list->nr)
 			printf("\nONE BY ONE\n");
-		cpu_explain_findings(stdout, list);
+		cpu_explain_findings(stdout, list, policy);
 		if (code == FERRY_X_NO)
 			printf("A CPU that both can show, for the guest's next start:\n"
 			       "  ferry cpu baseline %s \\\n    %s -o POLICY\n"
@@ -283,11 +282,12 @@ static int check(int argc, char **argv, bool words)
 			       "Or accept by name what you know to be harmless: --warn %s\n",
 			       h[0].name, h[1].name, first_feature(list));
 	} else {
-		cpu_print_findings(stdout, list);
+		cpu_print_findings(stdout, list, policy);
 	}
 out:
 	cpu_host_free(&h[0]);
 	cpu_host_free(&h[1]);
+	free(policy);
 	free(list);
 	return code;
 }

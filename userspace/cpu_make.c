@@ -368,20 +368,20 @@ int cpu_cmd_mask(int argc, char **argv)
 		json_object *o = json_object_new_object();
 
 		json_object_object_add(o, "mask", json_str_new(text));
-		json_object_object_add(o, "findings", cpu_findings_json(list));
+		json_object_object_add(o, "findings", cpu_findings_json(list, NULL));
 		if (a.compare)
-			json_object_object_add(o, "compared", cpu_findings_json(moved));
+			json_object_object_add(o, "compared", cpu_findings_json(moved, NULL));
 		json_object_object_add(o, "policy", cpu_policy_file(&p[1], policy.name));
 		print_json(stdout, o);
 		json_object_put(o);
 	} else {
 		fputs(text, stdout);
 		putchar('\n');
-		cpu_print_findings(stdout, list);
+		cpu_print_findings(stdout, list, NULL);
 		if (a.compare) {
 			printf("compared with %s: %s\n", to.name,
 			       moved->total ? "these bits differ" : "no compared bit differs");
-			cpu_print_findings(stdout, moved);
+			cpu_print_findings(stdout, moved, NULL);
 		}
 		print_policy(&p[1]);
 	}

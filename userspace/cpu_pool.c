@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "cpu_exclude.h"
 #include "cpu_model.h"
 #include "cpu_print.h"
 #include "cpu_resolve.h"
@@ -42,6 +43,7 @@ struct pool {
  * @tsc_khz: rate of the TSC that the policy promises, 0 none
  * @phys_bits: physical address width, 0 the pool's
  * @edit: features hidden from the guest
+ * @excluded: CPUs that the pool excludes
  */
 struct args {
 	bool json;
@@ -56,6 +58,7 @@ struct args {
 	u64 tsc_khz;
 	u64 phys_bits;
 	struct cpu_host edit;
+	struct cpu_policy excluded;
 };
 
 static int set_json(void *ctx, const char *v, struct error *err)
@@ -102,6 +105,11 @@ static int set_minus(void *ctx, const char *v, struct error *err)
 		return fail(err, FERRY_X_USAGE, "--minus: there is no feature '%s'", v);
 	cpu_host_set_feature(&((struct args *)ctx)->edit, f->nr, CPU_DISABLE);
 	return 0;
+}
+
+static int set_exclude(void *ctx, const char *v, struct error *err)
+{
+	return cpu_exclude_option(&((struct args *)ctx)->excluded, v, err);
 }
 
 static int set_word(const char *option, const char *v, const char *const *words, unsigned int n,
@@ -401,6 +409,8 @@ static int set_axes(struct cpu_policy *p, const struct args *a, struct error *er
 {
 	struct cpu_leaf *l = cpu_policy_find_mut(p, 0x80000008, 0);
 	struct cpu_settings s = cpu_policy_settings(p);
+	struct cpu_exclusion x;
+	u32 at;
 
 	if (a->phys_bits && (!l || cpu_policy_hides_widths(p)))
 		return fail(err, FERRY_X_USAGE, "--phys-bits: these hosts do not tell their widths");
@@ -416,6 +426,9 @@ static int set_axes(struct cpu_policy *p, const struct args *a, struct error *er
 	if (a->tsc_khz)
 		s.tsc_khz = a->tsc_khz;
 	cpu_policy_set_settings(p, &s);
+	for (at = 0; cpu_exclusion_get(a->excluded.leaf, a->excluded.nr_leaves, at, &x); at += CPU_EXCLUDED_STEP)
+		if (cpu_exclusion_add(p, &x))
+			return fail(err, FERRY_X_USAGE, "--exclude: too many, with those of the hosts' own");
 	return 0;
 }
 
@@ -429,6 +442,8 @@ int cpu_cmd_baseline(int argc, char **argv)
 		{ "syscall", "HOW", "between vendors: emulate (default), ignore, refuse, hide",
 		  set_syscall },
 		{ "minus", "FEATURE", "hide it, and what depends on it (repeat)", set_minus },
+		{ "exclude", "CPU=WHY", "keep off VENDOR/FAMILY/MODEL[/STEPPING[/MICROCODE]] (repeat)",
+		  set_exclude },
 		{ "phys-bits", "N", "physical address width, narrower than the pool's", set_phys },
 		{ "tsc-khz", "N", "promise a TSC of this rate: shows the invariant TSC", set_tsc },
 		{ "raw-tsc", "HOW", "a guest without kvmclock on a TSC of another rate: warn (default), ignore, "
@@ -737,14 +752,14 @@ static int advise_join(struct pool *pool, const char *path, const struct cpu_pol
 		json_object_object_add(e, "host", json_str_new(path));
 		json_object_object_add(e, "running_guests_fit",
 				       json_object_new_boolean(!w->list.refusals));
-		json_object_object_add(e, "findings", cpu_findings_json(&w->list));
+		json_object_object_add(e, "findings", cpu_findings_json(&w->list, base));
 		json_object_object_add(e, "costs", cpu_set_json(&before));
 		json_object_object_add(o, "join", e);
 	} else {
 		printf("\nif %s joined:\n", path);
 		printf("  guests with the pool's policy as it is %s move there\n",
 		       w->list.refusals ? "could NOT" : "could");
-		cpu_print_findings(stdout, &w->list);
+		cpu_print_findings(stdout, &w->list, base);
 		printf("  a new baseline would lose %u features\n", cpu_set_count(&before));
 		if (cpu_set_count(&before))
 			cpu_print_set(stdout, 4, &before);
@@ -782,12 +797,12 @@ static int advise_leave(const struct pool *pool, const char *path, json_object *
 			json_object_object_add(e, "host", json_str_new(path));
 			json_object_object_add(e, "new_guests_could_come_back",
 					       json_object_new_boolean(!w->list.refusals));
-			json_object_object_add(e, "findings", cpu_findings_json(&w->list));
+			json_object_object_add(e, "findings", cpu_findings_json(&w->list, without));
 			json_object_object_add(o, "leave", e);
 		} else {
 			printf("\nif %s left:\n  guests started afterwards %s come back to it\n", path,
 			       w->list.refusals ? "could NOT" : "could");
-			cpu_print_findings(stdout, &w->list);
+			cpu_print_findings(stdout, &w->list, without);
 		}
 	}
 	free(without);

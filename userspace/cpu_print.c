@@ -173,7 +173,7 @@ void cpu_identity_text(const struct cpu_policy *p, char *out, size_t size)
 
 /* ------------------------------------------------------------------ findings */
 
-void cpu_print_findings(FILE *f, const struct cpu_findings *list)
+void cpu_print_findings(FILE *f, const struct cpu_findings *list, const struct cpu_policy *guest)
 {
 	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
 	char head[CPU_NAME_MAX + 40];
@@ -182,7 +182,7 @@ void cpu_print_findings(FILE *f, const struct cpu_findings *list)
 	for (i = 0; i < list->nr; i++) {
 		const struct cpu_finding *x = &list->finding[i];
 
-		cpu_explain(x, e);
+		cpu_explain(x, guest, e);
 		snprintf(head, sizeof(head), "%-8s %-9.13s %s: ",
 			 x->severity < 3 ? severity_names[x->severity] : "?",
 			 x->cause < CPU_NR_CAUSES ? cpu_cause_names[x->cause] : "?", e->subject);
@@ -204,7 +204,7 @@ static char **subjects_of(const struct cpu_findings *list, unsigned int cause, u
 	for (i = 0; i < list->nr; i++) {
 		if (list->finding[i].cause != cause || list->finding[i].severity == CPU_NOTE)
 			continue;
-		cpu_explain(&list->finding[i], e);
+		cpu_explain(&list->finding[i], NULL, e);
 		for (k = 0; k < strlen(e->subject); k++)
 			if (e->subject[k] == ' ')
 				e->subject[k] = '-';
@@ -279,7 +279,7 @@ json_object *cpu_summary_json(const struct cpu_findings *list)
 	return out;
 }
 
-void cpu_explain_findings(FILE *f, const struct cpu_findings *list)
+void cpu_explain_findings(FILE *f, const struct cpu_findings *list, const struct cpu_policy *guest)
 {
 	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
 	char head[160];
@@ -288,7 +288,7 @@ void cpu_explain_findings(FILE *f, const struct cpu_findings *list)
 	for (i = 0; i < list->nr; i++) {
 		const struct cpu_finding *x = &list->finding[i];
 
-		cpu_explain(x, e);
+		cpu_explain(x, guest, e);
 		snprintf(head, sizeof(head), "%u. %s (%s, cause: %s)", i + 1, e->subject,
 			 x->severity < 3 ? severity_names[x->severity] : "?",
 			 x->cause < CPU_NR_CAUSES ? cpu_cause_names[x->cause] : "?");
@@ -307,7 +307,7 @@ void cpu_explain_findings(FILE *f, const struct cpu_findings *list)
 	free(e);
 }
 
-json_object *cpu_findings_json(const struct cpu_findings *list)
+json_object *cpu_findings_json(const struct cpu_findings *list, const struct cpu_policy *guest)
 {
 	json_object *out = json_object_new_array();
 	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
@@ -317,7 +317,7 @@ json_object *cpu_findings_json(const struct cpu_findings *list)
 		const struct cpu_finding *x = &list->finding[i];
 		json_object *o = json_object_new_object();
 
-		cpu_explain(x, e);
+		cpu_explain(x, guest, e);
 		json_object_object_add(o, "severity",
 				       json_str_new(x->severity < 3 ? severity_names[x->severity] :
 								      "?"));
@@ -376,6 +376,8 @@ json_object *cpu_policy_file(const struct cpu_policy *p, const char *name)
 	json_object_object_add(file, "cpuid", json_object_get(v));
 	json_object_object_get_ex(o, "msrs", &v);
 	json_object_object_add(file, "msrs", json_object_get(v));
+	if (json_object_object_get_ex(o, "exclude", &v))
+		json_object_object_add(file, "exclude", json_object_get(v));
 	json_object_put(o);
 	return file;
 }

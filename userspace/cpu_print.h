@@ -56,14 +56,14 @@ void cpu_print_text(FILE *f, const char *head, const char *text);
 
 void cpu_print_notes(const struct cpu_host *h);
 json_object *cpu_notes_json(const struct cpu_host *h);
-/* One line for each finding. */
-void cpu_print_findings(FILE *f, const struct cpu_findings *list);
+/* One line for each finding; @guest: the policy they are about, for the reasons in it, or NULL. */
+void cpu_print_findings(FILE *f, const struct cpu_findings *list, const struct cpu_policy *guest);
 /* A paragraph for each. */
-void cpu_explain_findings(FILE *f, const struct cpu_findings *list);
+void cpu_explain_findings(FILE *f, const struct cpu_findings *list, const struct cpu_policy *guest);
 /* What to do about them, by cause; @effective: the guest is shown no more than Ferry virtualises. */
 void cpu_print_summary(FILE *f, const struct cpu_findings *list, bool effective);
 json_object *cpu_summary_json(const struct cpu_findings *list);
-json_object *cpu_findings_json(const struct cpu_findings *list);
+json_object *cpu_findings_json(const struct cpu_findings *list, const struct cpu_policy *guest);
 
 /* "vendor family/model/stepping, brand" */
 void cpu_identity_text(const struct cpu_policy *p, char *out, size_t size);

@@ -10,6 +10,7 @@
 #include "cpu_resolve.h"
 #include "lib/cpu/combine.h"
 #include "lib/cpu/derive.h"
+#include "lib/cpu/exclude.h"
 #include "lib/cpu/explain.h"
 #include "lib/cpu/virt.h"
 
@@ -40,7 +41,8 @@ int cpu_resolve_host(struct cpu_policy *out, const struct cpu_host *host, struct
 }
 
 /* The lines about one CPU. */
-static void add_reasons(const struct cpu_findings *list, const char *name, struct error *err)
+static void add_reasons(const struct cpu_findings *list, const struct cpu_policy *policy, const char *name,
+			struct error *err)
 {
 	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
 	u32 i;
@@ -48,9 +50,11 @@ static void add_reasons(const struct cpu_findings *list, const char *name, struc
 	for (i = 0; i < list->nr; i++) {
 		size_t n = strlen(err->text);
 
-		if (list->finding[i].severity != CPU_REFUSE || list->finding[i].detail != CPU_DETAIL_TSC)
+		if (list->finding[i].severity != CPU_REFUSE ||
+		    (list->finding[i].detail != CPU_DETAIL_TSC &&
+		     list->finding[i].detail != CPU_DETAIL_EXCLUDED))
 			continue;
-		cpu_explain(&list->finding[i], e);
+		cpu_explain(&list->finding[i], policy, e);
 		snprintf(err->text + n, sizeof(err->text) - n, "%s%s: %s. %s", n ? "\n  " : "", name,
 			 e->what, e->why);
 		err->code = FERRY_X_NO;
@@ -69,7 +73,7 @@ int cpu_hosts_take(const struct cpu_policy *policy, const struct cpu_host *h, u3
 		for (c = 0; c < h[i].nr; c++) {
 			cpu_view_init(&w->host, &h[i].cpu[c]);
 			cpu_check(&w->guest, &w->host, &opt, &w->list);
-			add_reasons(&w->list, h[i].name, err);
+			add_reasons(&w->list, policy, h[i].name, err);
 		}
 	free(w);
 	return err->code;
@@ -135,6 +139,7 @@ int cpu_resolve(struct cpu_policy *out, const struct cpu_host *policy, const str
 		struct error *err)
 {
 	struct cpu_policy *has = NULL;
+	struct cpu_exclusion x;
 	struct cpu_set set;
 	unsigned int i;
 	int ret = 0;
@@ -169,6 +174,11 @@ int cpu_resolve(struct cpu_policy *out, const struct cpu_host *policy, const str
 	}
 	if (!ret)
 		ret = apply_features(out, policy, has, err);
+	for (i = 0; !ret && policy->excluded &&
+		    cpu_exclusion_get(policy->excluded->leaf, policy->excluded->nr_leaves, i, &x);
+	     i += CPU_EXCLUDED_STEP)
+		if (cpu_exclusion_add(out, &x))
+			ret = fail(err, FERRY_X_BAD_FILE, "%s: too many leaves", policy->name);
 	free(has);
 	return ret;
 }

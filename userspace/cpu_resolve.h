@@ -13,7 +13,7 @@ int cpu_resolve_host(struct cpu_policy *out, const struct cpu_host *host, struct
 int cpu_resolve(struct cpu_policy *out, const struct cpu_host *policy, const struct cpu_host *host,
 		struct error *err);
 
-/* What a pool's hosts have in common each has; what its owner adds must suit them, too: TSC rate. */
+/* What a pool's hosts have in common each has; what its owner adds must suit them, too: a TSC rate, exclusions. */
 int cpu_hosts_take(const struct cpu_policy *policy, const struct cpu_host *h, u32 n, struct error *err);
 
 /* Definitions may ask for CPUs of one vendor: do these ask for the same? */

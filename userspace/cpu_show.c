@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cpu_print.h"
+#include "lib/cpu/exclude.h"
 #include "lib/cpu/explain.h"
 #include "lib/cpu/vuln.h"
 #include "lib/cpu/xsave.h"
@@ -285,6 +286,22 @@ static void show_xsave(const struct cpu_policy *p)
 	}
 }
 
+static void show_excluded(const struct cpu_policy *p)
+{
+	struct cpu_exclusion x;
+	char text[200];
+	u32 at;
+
+	for (at = 0; cpu_exclusion_get(p->leaf, p->nr_leaves, at, &x); at += CPU_EXCLUDED_STEP) {
+		u32 b = x.reg[CPU_EBX];
+
+		snprintf(text, sizeof(text), "%s family %u model %u to %u stepping %u to %u microcode 0x%x to 0x%x: %s",
+			 cpu_vendor_name(x.reg[CPU_EAX] & 0xff), x.reg[CPU_EAX] >> 8, b & 0xff, b >> 8 & 0xff,
+			 b >> 16 & 0xf, b >> 20 & 0xf, x.reg[CPU_ECX], x.reg[CPU_EDX], x.reason);
+		cpu_print_text(stdout, "excludes       ", text);
+	}
+}
+
 static void show_one(const struct cpu_policy *p)
 {
 	struct cpu_view *v = xcalloc(1, sizeof(*v));
@@ -311,6 +328,7 @@ static void show_one(const struct cpu_policy *p)
 	cpu_print_text(stdout, "affected by    ", *vulns ? vulns : "nothing known");
 	if (s.flags & CPU_POLICY_CROSS_VENDOR)
 		printf("policy         made for hosts of more than one vendor\n");
+	show_excluded(p);
 	printf("features       %u:\n", cpu_set_count(&v->set));
 	cpu_set_get(p, &v->set);
 	cpu_print_set(stdout, 2, &v->set);

@@ -122,7 +122,7 @@ static int define(struct arrival *a, bool *dry, struct error *err)
 
 	ret = receive_call(a, &m, err);
 	if (ret == FERRY_X_POLICY && m.nr_findings) {
-		policy_findings(findings, min(m.nr_findings, (u32)MAX_FINDINGS), err);
+		policy_findings(findings, min(m.nr_findings, (u32)MAX_FINDINGS), NULL, err);
 	} else if (!ret && m.phase != FERRY_MIGRATE_DEFINED) {
 		*dry = true;
 	} else if (!ret) {

@@ -213,6 +213,8 @@ static void add_hint(struct mover *m, const struct ferry_finding *f, u32 nr)
 static bool send_rounds(struct mover *m, int fd)
 {
 	struct ferry_finding *findings = xcalloc(MAX_FINDINGS, sizeof(*findings));
+	struct cpu_policy *policy = xcalloc(1, sizeof(*policy));
+	struct error ignored = { 0 };
 	json_object *def = vmdef_to_json(m->vm->def);
 	const char *text = json_object_to_json_string_ext(def, JSON_C_TO_STRING_PLAIN);
 	struct ferry_migrate arg = {
@@ -236,7 +238,9 @@ static bool send_rounds(struct mover *m, int fd)
 		if (ret == FERRY_X_POLICY && nr) {
 			again = !(m->request.flags & FERRY_MIGRATE_ALLOW_WARNINGS) &&
 				policy_warnings_named(findings, arg.nr_findings, m->request.allow);
-			policy_findings(findings, nr, &m->err);
+			/* Whose reasons are not to be had are told without. */
+			policy_findings(findings, nr, policy_of_vm(m->vm->fd, policy, &ignored) ? NULL : policy,
+					&m->err);
 			add_hint(m, findings, nr);
 		}
 		aborted(m);
@@ -248,6 +252,7 @@ static bool send_rounds(struct mover *m, int fd)
 		finish(m, fd);
 	}
 	json_object_put(def);
+	free(policy);
 	free(findings);
 	return !again;
 }

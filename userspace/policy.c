@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cpu_exclude.h"
 #include "cpu_print.h"
 #include "cpu_resolve.h"
 #include "lib/cpu/default.h"
@@ -124,11 +125,15 @@ json_object *policy_to_json(const struct cpu_policy *p)
 {
 	json_object *o = json_object_new_object();
 	json_object *leaves = json_object_new_array(), *msrs = json_object_new_array();
+	json_object *excluded = cpu_exclude_to_json(p);
 	u32 i, r;
 
 	for (i = 0; i < p->nr_leaves; i++) {
-		json_object *l = json_object_new_object();
+		json_object *l;
 
+		if (p->leaf[i].leaf == CPU_LEAF_EXCLUDED)
+			continue;
+		l = json_object_new_object();
 		json_object_object_add(l, "leaf", hex(p->leaf[i].leaf));
 		if (p->leaf[i].flags & CPU_LEAF_SUBLEAF_SIGNIFICANT)
 			json_object_object_add(l, "subleaf", hex(p->leaf[i].subleaf));
@@ -145,6 +150,8 @@ json_object *policy_to_json(const struct cpu_policy *p)
 	}
 	json_object_object_add(o, "cpuid", leaves);
 	json_object_object_add(o, "msrs", msrs);
+	if (excluded)
+		json_object_object_add(o, "exclude", excluded);
 	return o;
 }
 
@@ -229,7 +236,7 @@ int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err)
 			return fail(err, FERRY_X_BAD_FILE, "msrs: a list is expected");
 		ret = read_msrs(p, msrs, err);
 	}
-	return ret;
+	return ret ? ret : cpu_exclude_from_json(p, o, err);
 }
 
 int policy_read(struct cpu_policy *p, const char *path, struct error *err)
@@ -272,18 +279,18 @@ static void to_list(const struct ferry_finding *f, u32 nr, struct cpu_findings *
 	}
 }
 
-json_object *policy_findings_json(const struct ferry_finding *f, u32 nr)
+static json_object *findings_json(const struct ferry_finding *f, u32 nr, const struct cpu_policy *p)
 {
 	struct cpu_findings *list = xcalloc(1, sizeof(*list));
 	json_object *o;
 
 	to_list(f, nr, list);
-	o = cpu_findings_json(list);
+	o = cpu_findings_json(list, p);
 	free(list);
 	return o;
 }
 
-static int finding_text(const struct ferry_finding *f, char *out, size_t room)
+static int finding_text(const struct ferry_finding *f, const struct cpu_policy *p, char *out, size_t room)
 {
 	const struct cpu_finding x = {
 		.leaf = f->leaf,
@@ -299,7 +306,7 @@ static int finding_text(const struct ferry_finding *f, char *out, size_t room)
 	struct cpu_explanation *e = xcalloc(1, sizeof(*e));
 	int n;
 
-	cpu_explain(&x, e);
+	cpu_explain(&x, p, e);
 	n = snprintf(out, room, "\n  %s%s: %s. %s %s",
 		     f->severity == FERRY_FINDING_WARNING ? "(warning) " : "", e->subject, e->what,
 		     e->why, e->fix);
@@ -307,17 +314,17 @@ static int finding_text(const struct ferry_finding *f, char *out, size_t room)
 	return n;
 }
 
-void policy_findings(const struct ferry_finding *f, u32 nr, struct error *err)
+void policy_findings(const struct ferry_finding *f, u32 nr, const struct cpu_policy *p, struct error *err)
 {
 	size_t n = strlen(err->text);
 	u32 i;
 
 	if (!err->detail)
 		err->detail = json_object_new_object();
-	json_object_object_add(err->detail, "findings", policy_findings_json(f, nr));
+	json_object_object_add(err->detail, "findings", findings_json(f, nr, p));
 	for (i = 0; i < nr; i++) {
 		char line[1200];
-		int len = finding_text(&f[i], line, sizeof(line));
+		int len = finding_text(&f[i], p, line, sizeof(line));
 
 		if (len >= (int)sizeof(line) || n + len + 32 > sizeof(err->text)) {
 			snprintf(err->text + n, sizeof(err->text) - n, "\n  ... and %u more",
@@ -356,12 +363,19 @@ bool policy_warnings_named(const struct ferry_finding *f, u32 nr, const char *na
 	e = xcalloc(1, sizeof(*e));
 	to_list(f, nr, list);
 	for (i = 0; all && i < list->nr; i++) {
-		cpu_explain(&list->finding[i], e);
+		cpu_explain(&list->finding[i], NULL, e);
 		all = list->finding[i].severity == CPU_WARNING && named(names, e->subject);
 	}
 	free(e);
 	free(list);
 	return all;
+}
+
+int policy_of_vm(int vm, struct cpu_policy *p, struct error *err)
+{
+	cpu_policy_init(p);
+	return ferry_get_policy(vm, (struct ferry_cpuid_entry *)p->leaf, &p->nr_leaves,
+				(struct ferry_policy_msr *)p->msr, &p->nr_msrs, err);
 }
 
 int policy_install(int vm, const struct cpu_policy *p, struct error *err)
@@ -374,7 +388,7 @@ int policy_install(int vm, const struct cpu_policy *p, struct error *err)
 			       (const struct ferry_policy_msr *)p->msr, p->nr_msrs, findings, &nr,
 			       err);
 	if (ret == FERRY_X_POLICY)
-		policy_findings(findings, nr, err);
+		policy_findings(findings, nr, p, err);
 	free(findings);
 	return ret;
 }

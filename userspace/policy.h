@@ -23,9 +23,10 @@ int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err);
 int policy_read(struct cpu_policy *p, const char *path, struct error *err);
 /* Hand it to the module; a refusal lists every reason in err->detail and in the text. */
 int policy_install(int vm, const struct cpu_policy *p, struct error *err);
-/* Findings as text lines appended to err->text and as JSON in err->detail. */
-void policy_findings(const struct ferry_finding *f, u32 nr, struct error *err);
-json_object *policy_findings_json(const struct ferry_finding *f, u32 nr);
+/* Findings as text lines appended to err->text and as JSON in err->detail; @p: whose they are, or NULL. */
+void policy_findings(const struct ferry_finding *f, u32 nr, const struct cpu_policy *p, struct error *err);
+/* What a VM has. */
+int policy_of_vm(int vm, struct cpu_policy *p, struct error *err);
 /* Are there warnings alone, and is each in this list of names, separated by commas? */
 bool policy_warnings_named(const struct ferry_finding *f, u32 nr, const char *names);
 

@@ -8,6 +8,7 @@
 
 #include "cpu_print.h"
 #include "libferry.h"
+#include "policy.h"
 #include "seen.h"
 
 static bool bit(const __u64 *map, u32 i)
@@ -39,8 +40,7 @@ json_object *seen_of_vm(int vm, struct error *err)
 	json_object *o = NULL;
 	struct cpu_set set;
 
-	if (ferry_get_policy(vm, (struct ferry_cpuid_entry *)p->leaf, &p->nr_leaves,
-			     (struct ferry_policy_msr *)p->msr, &p->nr_msrs, err) ||
+	if (policy_of_vm(vm, p, err) ||
 	    ferry_get_state(vm, FERRY_STATE_SEEN, &s, &length, err) ||
 	    ferry_get_state(vm, FERRY_STATE_VMCLOCK, &clock, &clock_length, err))
 		goto out;

@@ -208,6 +208,7 @@ int ferry_take_policy(struct ferry_migration *m)
 	const struct ferry_policy_msr *msrs = (const void *)(entries + body->nr_cpuid);
 	u32 flags = m->rx.hello.flags | (m->flags & FERRY_MIGRATE_ALLOW_WARNINGS ?
 						 FERRY_HELLO_ALLOW_WARNINGS : 0);
+	char reason[96];
 	int err;
 
 	m->findings = kvcalloc(FERRY_STREAM_MAX_FINDINGS, sizeof(*m->findings),
@@ -219,6 +220,10 @@ int ferry_take_policy(struct ferry_migration *m)
 	err = ferry_cpuid_install(m->vm, entries, body->nr_cpuid, msrs, body->nr_msrs,
 				  m->findings, FERRY_STREAM_MAX_FINDINGS, &m->nr_findings);
 	mutex_unlock(&m->vm->lock);
+	if (err == -EOPNOTSUPP &&
+	    ferry_cpuid_excluded(entries, body->nr_cpuid, m->findings,
+				 min_t(u32, m->nr_findings, FERRY_STREAM_MAX_FINDINGS), reason, sizeof(reason)))
+		return ferry_migration_fail(m, err, "the VM's policy excludes this host: %s", reason);
 	if (err == -EOPNOTSUPP)
 		return ferry_migration_fail(m, err, "this host's CPU does not fit the VM's policy: "
 					    "%u findings", m->nr_findings);

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "emulator.h"
+#include "host_policy.h"
 #include "lib/cpu/check.h"
+#include "lib/cpu/exclude.h"
 #include "lib/cpu/features.h"
 #include "lib/cpu/read.h"
 #include "lib/cpu/vuln.h"
@@ -86,6 +88,46 @@ static bool found(unsigned int nr, u32 leaf, u8 bit)
 	return false;
 }
 
+/* The pool excludes this very CPU, or one that has next to nothing to do with it. */
+static void test_excluded(int vm, const struct cpu_policy *good)
+{
+	static struct cpu_policy host, kept;
+	struct cpu_signature s;
+	struct cpu_exclusion x = { .reason = "test of exclusions" };
+	unsigned int nr;
+
+	if (host_policy_read(&host))
+		bail_out("this host's CPUID");
+	s = cpu_policy_signature(&host);
+	x.reg[CPU_EAX] = cpu_exclusion_eax(cpu_policy_vendor(&host), s.family);
+	x.reg[CPU_EBX] = cpu_exclusion_ebx(s.model, s.model, s.stepping, s.stepping);
+	x.reg[CPU_EDX] = ~0u;
+	policy = *good;
+	ok_eq(cpu_exclusion_add(&policy, &x), 0, "a policy that excludes this CPU");
+	ok_eq(-set_policy(vm, &nr), EOPNOTSUPP, "... is refused");
+	ok(nr == 1 && findings[0].cause == CPU_CAUSE_EXCLUDED && findings[0].severity == FERRY_FINDING_REFUSE,
+	   "... with the cause: cause %u of %u", findings[0].cause, nr);
+	ok_eq((uint32_t)findings[0].host, cpu_policy_reg(&host, 1, 0, CPU_EAX), "... and the CPU's signature");
+	diag("microcode 0x%x", (uint32_t)(findings[0].host >> 32));
+	cpu_policy_find_mut(&policy, CPU_LEAF_EXCLUDED, 1)->reg[0] = 7;
+	ok_eq(-set_policy(vm, &nr), EINVAL, "a reason that is no text is nonsense");
+	/* Another family; its exclusion is carried along. */
+	x.reg[CPU_EAX] += 1 << 8;
+	policy = *good;
+	cpu_exclusion_add(&policy, &x);
+	kept = policy;
+	ok_eq(set_policy(vm, &nr), 0, "one that excludes others is taken");
+	get_policy(vm);
+	ok(cpu_policy_equal(&policy, &kept), "... and kept");
+	/* By microcode: the kernel's revision counts. */
+	x.reg[CPU_EAX] -= 1 << 8;
+	x.reg[CPU_ECX] = (uint32_t)(findings[0].host >> 32) + 1;
+	policy = *good;
+	cpu_exclusion_add(&policy, &x);
+	ok_eq(-set_policy(vm, &nr), findings[0].host >> 32 ? 0 : EOPNOTSUPP,
+	      "... as is one that excludes this CPU with newer microcode");
+}
+
 /* A promised rate: the host's own, and one that only a CPU that scales can keep. */
 static void test_rate(int vm, const struct cpu_policy *good)
 {
@@ -158,6 +200,7 @@ static void test_set(void)
 	policy = good;
 	ok_eq(set_policy(vm, &nr), 0, "until the first vCPU it can be set");
 	ok_eq(set_policy(vm, &nr), 0, "and set again");
+	test_excluded(vm, &good);
 	test_rate(vm, &good);
 	close(vm);
 }

@@ -63,7 +63,13 @@ else
 	ferry cpu features /tmp/b.dump >/tmp/b.features
 	missing=$(grep -vxFf /tmp/b.features /tmp/a.features | tr '\n' ' ')
 	test -n "$missing"; check $? 0 "b lacks what a has: $missing"
-	begin misfit --console file:/tmp/misfit.con
+	cpu=$(ferry cpu show /tmp/b.dump | sed -n \
+		's,^identity  *\([^ ]*\) family \([0-9]*\) model \([0-9]*\) stepping \([0-9]*\).*,\1/\2/\3/\4,p')
+	run cpu baseline /tmp/a.dump --exclude "$cpu=stepping of ill fame" -o /tmp/no-b
+	check $status 0 "a policy that excludes b, $cpu"
+	run cpu baseline /tmp/b.dump --exclude "$cpu=stepping of ill fame" -o /tmp/never
+	check $status 3 "... is none for b"
+	begin misfit --policy /tmp/no-b --console file:/tmp/misfit.con
 	for try in $(seq 50); do
 		ferry list | grep -q '^misfit *running' && break
 		sleep 0.1
@@ -77,6 +83,8 @@ else
 		done
 		grep -q "^  [a-z0-9]*: .*[.] .*[.] " /tmp/err
 		check "$?$unsaid" 0 "... and each of these is named, with a reason and a remedy"
+		grep -q "^  excluded CPU: .* reason: stepping of ill fame[.] Choose" /tmp/err
+		check $? 0 "... as is what the policy says of b"
 	done
 	grep '^  [a-z0-9]*: ' /tmp/err | sed 's/^/#/'
 	run list; grep -q '^misfit *running' /tmp/out; check $? 0 "... it runs on"

@@ -16,6 +16,9 @@
 #include <unistd.h>
 
 #include "../unit/tap.h"
+#include "host_policy.h"
+#include "lib/cpu/check.h"
+#include "lib/cpu/exclude.h"
 #include "tape.h"
 
 static struct tape tape;
@@ -295,6 +298,47 @@ static void misfit(void)
 	tape_free(&bad);
 }
 
+/* A policy that excludes this host; the CPU's name makes room for it. */
+static void excluded(void)
+{
+	struct ferry_finding finding;
+	struct ferry_migrate m = { .flags = FERRY_MIGRATE_FILE, .findings = (uintptr_t)&finding, .nr_findings = 1 };
+	static struct cpu_policy host;
+	struct cpu_signature sig;
+	struct ferry_stream_policy *p;
+	struct ferry_cpuid_entry *e;
+	unsigned int n = tape_find(&tape, FERRY_REC_POLICY), i;
+	struct tape bad;
+	struct storm s;
+
+	if (host_policy_read(&host))
+		bail_out("this host's CPUID");
+	sig = cpu_policy_signature(&host);
+	tape_copy(&bad, &tape);
+	p = tape_body(&bad, n);
+	e = (void *)(p + 1);
+	for (i = 0; i < p->nr_cpuid; i++)
+		if (e[i].leaf == 0x80000003)
+			e[i] = (struct ferry_cpuid_entry){
+				.leaf = CPU_LEAF_EXCLUDED, .flags = FERRY_CPUID_SUBLEAF,
+				.eax = cpu_exclusion_eax(cpu_policy_vendor(&host), sig.family),
+				.ebx = cpu_exclusion_ebx(sig.model, sig.model, 0, 15), .edx = ~0u,
+			};
+		else if (e[i].leaf == 0x80000004) /* "too old" */
+			e[i] = (struct ferry_cpuid_entry){ .leaf = CPU_LEAF_EXCLUDED, .subleaf = 1,
+							   .flags = FERRY_CPUID_SUBLEAF,
+							   .eax = 0x206f6f74, .ebx = 0x00646c6f };
+	tape_mend(&bad, n);
+	storm_incoming(&s);
+	m.fd = tape_file(&bad, bad.len);
+	ok_eq(storm_call(s.vm, FERRY_MIGRATE_RECEIVE, &m), -EOPNOTSUPP, "a policy that excludes this host");
+	ok(strstr((char *)m.error, "excludes this host: too old"), "... says why: %s", m.error);
+	ok(m.nr_findings == 1 && finding.detail == CPU_DETAIL_EXCLUDED, "... and nothing else is wrong");
+	close(m.fd);
+	storm_close(&s);
+	tape_free(&bad);
+}
+
 /* A vCPU that somebody makes while the offer is being read was made for another policy. */
 static void early_vcpu(void)
 {
@@ -536,6 +580,7 @@ int main(void)
 	orders();
 	contents();
 	misfit();
+	excluded();
 	/*
 	 * Each of some four hundred VMs had 2 MiB chunks and 1.3 MB of stream. What is available
 	 * wanders by 20 MiB by itself; smaller leaks are kmemleak's to find (make check-debug).

@@ -141,7 +141,7 @@ static void syscall_modes(struct cpu_settings *s)
 			continue;
 		ok_eq(f->severity, rows[i].mode == CPU_SYSCALL_REFUSE ? CPU_REFUSE : CPU_NOTE,
 		      "%s: its severity", rows[i].word);
-		cpu_explain(f, &e);
+		cpu_explain(f, NULL, &e);
 		ok(strstr(e.what, rows[i].word) && strstr(e.why, rows[i].why) && strstr(e.harm, rows[i].harm),
 		   "%s in words: %s", rows[i].word, e.why);
 	}
@@ -290,7 +290,7 @@ static void words(void)
 	make_cpu(&b, "Intel", 6, 0x4f, 1, 46, BDW);
 	edit_cpu(&b, "", "monitor");
 	judge_cpu(&a, &b, 0);
-	cpu_explain(&judged.finding[0], &e);
+	cpu_explain(&judged.finding[0], NULL, &e);
 	ok_str(e.subject, "monitor", "MONITOR by name");
 	ok(strstr(e.what, "leaf 0x1 ECX bit 3") != NULL, "where it is");
 	ok(strstr(e.why, "IA32_MISC_ENABLE[18]") != NULL, "what switched it off");
@@ -309,7 +309,7 @@ static void words(void)
 			f.leaf &= 0x1f;
 		if (i & 2)
 			f.reg &= 7;
-		cpu_explain(&f, &e);
+		cpu_explain(&f, NULL, &e);
 		empty += !*e.subject;
 	}
 	ok(!empty, "200000 random findings have words");
@@ -363,7 +363,7 @@ static void tsc_rate(void)
 	cpu_policy_set_msr(&b, 0x48b, 0);
 	judge_cpu(&a, &b, 0);
 	ok_eq(found_detail(CPU_DETAIL_TSC)->cause, CPU_CAUSE_SILICON, "the MSR says that it does not");
-	cpu_explain(found_detail(CPU_DETAIL_TSC), &e);
+	cpu_explain(found_detail(CPU_DETAIL_TSC), NULL, &e);
 	ok(strstr(e.why, "do not scale") && strstr(e.fix, "--tsc-khz") && strstr(e.harm, "slow by 3.7 %"),
 	   "in words: %s %s", e.why, e.harm);
 	cpu_policy_set_msr(&b, 0x48b, 1ULL << 57);
@@ -439,11 +439,11 @@ static void raw_tsc(void)
 		      rows[i].verdict, "%s", rows[i].what);
 		if (rows[i].verdict == CPU_CHECK_OK)
 			continue;
-		cpu_explain(&work.list.finding[0], &e);
+		cpu_explain(&work.list.finding[0], NULL, &e);
 		ok_str(e.subject, "raw-tsc", "... by its name");
 		ok(strstr(e.why, "kvmclock") && strstr(e.fix, "--raw-tsc ignore"), "... in words: %s", e.fix);
 	}
-	cpu_explain(&(struct cpu_finding){ .detail = CPU_DETAIL_RAW_TSC, .guest = 2000000, .host = 3000000 }, &e);
+	cpu_explain(&(struct cpu_finding){ .detail = CPU_DETAIL_RAW_TSC, .guest = 2000000, .host = 3000000 }, NULL, &e);
 	ok(strstr(e.harm, "fast by 50.0 %"), "by how much: %s", e.harm);
 	cpu_policy_set_settings(&a, &(struct cpu_settings){ .raw_tsc = CPU_NR_RAW_TSC_MODES });
 	ok_eq(cpu_policy_validate(&a, &where), -EINVAL, "another choice is malformed");

@@ -5,6 +5,7 @@
  * Owns: the rules of compatibility. Locks: none.
  */
 #include "check.h"
+#include "exclude.h"
 #include "virt.h"
 #include "vuln.h"
 #include "xsave.h"
@@ -744,6 +745,36 @@ static void check_vendor(const struct cpu_view *guest, const struct cpu_view *ho
 	cpu_findings_add(list, &f);
 }
 
+/* What the policy says of this very CPU. A host that is a policy itself was made under what it excludes. */
+static void check_excluded(const struct cpu_view *guest, const struct cpu_view *host,
+			   struct cpu_findings *list)
+{
+	struct cpu_exclusion x;
+	u32 at;
+
+	for (at = 0; cpu_exclusion_get(guest->p->leaf, guest->p->nr_leaves, at, &x); at += CPU_EXCLUDED_STEP) {
+		struct cpu_finding f = {
+			.leaf = CPU_LEAF_EXCLUDED,
+			.subleaf = at,
+			.reg = CPU_EAX,
+			.bit = CPU_FINDING_FIELD,
+			.severity = CPU_REFUSE,
+			.cause = CPU_CAUSE_EXCLUDED,
+			.detail = CPU_DETAIL_EXCLUDED,
+			.guest = (u64)x.reg[CPU_EBX] << 32 | x.reg[CPU_EAX],
+			.host = (u64)host->settings.microcode << 32 |
+				cpu_policy_reg(host->p, 1, 0, CPU_EAX),
+		};
+		enum cpu_excluded excluded = cpu_exclusion_matches(&x, host->p);
+
+		if (excluded == CPU_EXCLUDED_NO || cpu_exclusion_in(host->p, &x))
+			continue;
+		if (excluded == CPU_EXCLUDED_UNKNOWN)
+			f.cause = CPU_CAUSE_UNKNOWN;
+		cpu_findings_add(list, &f);
+	}
+}
+
 /**
  * cpu_check() - can this host take this guest?
  * @guest: what the guest is shown
@@ -763,6 +794,7 @@ enum cpu_verdict cpu_check(const struct cpu_view *guest, const struct cpu_view *
 	u32 host_vulns = cpu_vulns(host, false);
 
 	cpu_findings_init(list);
+	check_excluded(guest, host, list);
 	check_vendor(guest, host, opt->flags, list);
 	check_features(guest, host, opt, host_vulns, list);
 	check_vulns(guest, host, host_vulns, list);

@@ -52,7 +52,10 @@ enum cpu_severity {
 	X(VULNERABILITY, "vulnerability", "the guest believes that it need not protect itself", \
 	  "Keep the guest off this host, or start it anew with the baseline of both hosts.")    \
 	X(UNKNOWN, "unknown", "the host's description does not tell",                           \
-	  "Describe the host again, on itself and as root (ferry cpu dump), and ask again.")
+	  "Describe the host again, on itself and as root (ferry cpu dump), and ask again.")    \
+	X(EXCLUDED, "excluded", "the guest's pool excludes this CPU",                           \
+	  "Choose another host. What is excluded, and why, is in the policy; it can be changed " \
+	  "for the guest's next start.")
 
 enum cpu_cause {
 #define X(id, name, text, remedy) CPU_CAUSE_##id,
@@ -89,6 +92,7 @@ enum cpu_detail {
 	CPU_DETAIL_TSC, /* guest: kHz the policy fixes; host: kHz, 0 unknown */
 	CPU_DETAIL_UNUSED, /* a feature bit is missing that the guest never enabled */
 	CPU_DETAIL_RAW_TSC, /* guest: kHz of the TSC it keeps time by; host: kHz, 0 unknown */
+	CPU_DETAIL_EXCLUDED, /* subleaf: of the exclusion; guest: its EBX << 32 | EAX; host: microcode << 32 | leaf 1 EAX */
 	CPU_NR_DETAILS,
 };
 

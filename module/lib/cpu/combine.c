@@ -7,6 +7,7 @@
  */
 #include "combine_pool.h"
 #include "derive.h"
+#include "exclude.h"
 #include "vuln.h"
 #include "xsave.h"
 
@@ -426,6 +427,25 @@ static void combine_settings(struct cpu_settings *all, const struct cpu_policy *
 		all->tsc_khz = 0;
 }
 
+/* What any member excludes the pool excludes. */
+static int combine_exclusions(const struct cpu_pool *pool, struct cpu_policy *out)
+{
+	struct cpu_exclusion x;
+	u32 i, n;
+	int ret;
+
+	for (i = 0; i < pool->n; i++) {
+		const struct cpu_policy *m = pool->m[i];
+
+		for (n = 0; cpu_exclusion_get(m->leaf, m->nr_leaves, n, &x); n += CPU_EXCLUDED_STEP) {
+			ret = cpu_exclusion_add(out, &x);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
 /**
  * cpu_combine() - the policy that all members of a pool can honour
  * @out: filled
@@ -495,6 +515,8 @@ enum cpu_combine_error cpu_combine(struct cpu_policy *out, const struct cpu_poli
 	settings.accepted |= cpu_pool_vulns_left(&pool, id, vulns);
 
 	ret = cpu_policy_set_settings(out, &settings);
+	if (!ret)
+		ret = combine_exclusions(&pool, out);
 	if (!ret)
 		ret = cpu_policy_set(out, 1, 0, zero);
 	if (!ret && least_max(&pool, CPU_LEAF_EXTENDED))

@@ -32,7 +32,8 @@ static const struct {
 	{ 0x80000008, { 0x0000ffff, 0, 0, 0 } },
 	{ 0x80000019, { ~0u, ~0u, 0, 0 } },
 	{ 0x8000001d, { ~0u, ~0u, ~0u, ~0u } },
-	{ CPU_LEAF_SETTINGS, { ~0u, ~0u, ~0u, ~0u } },
+	{ CPU_LEAF_SETTINGS, { ~0u, ~0u, ~0u, 0 } },
+	{ CPU_LEAF_EXCLUDED, { ~0u, ~0u, ~0u, ~0u } },
 };
 
 /* Where a policy may leave a gap for each host to fill. */

@@ -7,6 +7,7 @@
  *
  * Owns: the sentences. Locks: none.
  */
+#include "exclude.h"
 #include "explain.h"
 #include "vuln.h"
 #include "xsave.h"
@@ -389,12 +390,40 @@ static void explain_tsc(const struct cpu_finding *f, struct cpu_explanation *e)
 		snprintf(e->harm, sizeof(e->harm), "The guest's clocks would run fast or slow.");
 }
 
+static void explain_excluded(const struct cpu_finding *f, const struct cpu_policy *guest,
+			     struct cpu_explanation *e)
+{
+	struct cpu_signature s = cpu_signature_of((u32)f->host);
+	struct cpu_exclusion x;
+	char microcode[24] = "";
+
+	snprintf(e->subject, sizeof(e->subject), "excluded CPU");
+	if (f->host >> 32)
+		snprintf(microcode, sizeof(microcode), ", microcode 0x%x", (u32)(f->host >> 32));
+	snprintf(e->what, sizeof(e->what),
+		 "the policy excludes this host's CPU: %s family %u model %u stepping %u%s",
+		 cpu_vendor_name((u8)f->guest), s.family, s.model, s.stepping, microcode);
+	if (f->cause == CPU_CAUSE_UNKNOWN)
+		snprintf(e->what, sizeof(e->what),
+			 "the policy excludes CPUs like this host's by their microcode, whose revision is "
+			 "not told: %s family %u model %u stepping %u", cpu_vendor_name((u8)f->guest),
+			 s.family, s.model, s.stepping);
+	if (guest && cpu_exclusion_get(guest->leaf, guest->nr_leaves, f->subleaf, &x))
+		snprintf(e->why, sizeof(e->why), "The policy's reason: %s.", x.reason);
+	else
+		snprintf(e->why, sizeof(e->why), "The reason is in the policy.");
+	snprintf(e->fix, sizeof(e->fix), "%sChoose another host, or take the exclusion out of the policy for "
+		 "the guest's next start.",
+		 f->cause == CPU_CAUSE_UNKNOWN ? "Describe the host again, on itself: ferry cpu dump. " : "");
+}
+
 /**
  * cpu_explain() - a finding in words
  * @f: the finding; its numbers may come from another host and need not be sane
+ * @guest: the policy it is about, which has the reasons of exclusions; may be NULL
  * @e: filled; parts without something to say are empty
  */
-void cpu_explain(const struct cpu_finding *f, struct cpu_explanation *e)
+void cpu_explain(const struct cpu_finding *f, const struct cpu_policy *guest, struct cpu_explanation *e)
 {
 	char at[CPU_NAME_MAX];
 
@@ -469,6 +498,9 @@ void cpu_explain(const struct cpu_finding *f, struct cpu_explanation *e)
 	case CPU_DETAIL_TSC:
 	case CPU_DETAIL_RAW_TSC:
 		explain_tsc(f, e);
+		break;
+	case CPU_DETAIL_EXCLUDED:
+		explain_excluded(f, guest, e);
 		break;
 	case CPU_DETAIL_XSAVE:
 		explain_xsave(f, e);

@@ -25,7 +25,7 @@ struct cpu_explanation {
 	char harm[200];
 };
 
-void cpu_explain(const struct cpu_finding *f, struct cpu_explanation *e);
+void cpu_explain(const struct cpu_finding *f, const struct cpu_policy *guest, struct cpu_explanation *e);
 const char *cpu_vendor_name(enum cpu_vendor vendor);
 const char *cpu_xstate_name(unsigned int component);
 

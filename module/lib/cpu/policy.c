@@ -5,6 +5,7 @@
  *
  * Owns: the order and bounds of both tables. Locks: none.
  */
+#include "exclude.h"
 #include "policy.h"
 
 void cpu_policy_init(struct cpu_policy *p)
@@ -231,12 +232,14 @@ int cpu_policy_validate(const struct cpu_policy *p, u32 *where)
 		if (!sub && l->subleaf)
 			return -EINVAL;
 		if (l->leaf == CPU_LEAF_SETTINGS &&
-		    ((l->reg[CPU_EAX] & ~CPU_POLICY_FLAGS) || l->reg[CPU_EDX] ||
+		    ((l->reg[CPU_EAX] & ~CPU_POLICY_FLAGS) ||
 		     cpu_policy_settings(p).raw_tsc >= CPU_NR_RAW_TSC_MODES))
 			return -EINVAL;
 		if (i && leaf_cmp(&p->leaf[i - 1], l->leaf, l->subleaf) >= 0)
 			return -EINVAL;
 	}
+	if (!cpu_exclusion_valid(p, where))
+		return -EINVAL;
 	for (i = 0; i < p->nr_msrs; i++) {
 		*where = CPU_POLICY_MAX_LEAVES + i;
 		if (p->msr[i].flags)
@@ -286,6 +289,7 @@ bool cpu_leaf_has_subleaves(u32 leaf)
 	case 0x27: /* RDT monitoring, CPU agents */
 	case 0x28: /* RDT allocation, CPU agents */
 	case 0x29: /* APX */
+	case CPU_LEAF_EXCLUDED:
 	case 0x8000001d: /* AMD cache topology */
 	case 0x80000020: /* AMD platform QoS */
 	case 0x80000026: /* AMD extended topology */
@@ -444,6 +448,7 @@ struct cpu_settings cpu_policy_settings(const struct cpu_policy *p)
 		s.raw_tsc = (l->reg[CPU_EAX] & CPU_POLICY_RAW_TSC_MASK) >> CPU_POLICY_RAW_TSC_SHIFT;
 		s.tsc_khz = l->reg[CPU_EBX];
 		s.accepted = l->reg[CPU_ECX];
+		s.microcode = l->reg[CPU_EDX];
 	}
 	return s;
 }
@@ -453,10 +458,10 @@ int cpu_policy_set_settings(struct cpu_policy *p, const struct cpu_settings *s)
 {
 	const u32 reg[CPU_NR_REGS] = { s->flags | s->syscall << CPU_POLICY_SYSCALL_SHIFT |
 					       s->raw_tsc << CPU_POLICY_RAW_TSC_SHIFT,
-				       s->tsc_khz, s->accepted, 0 };
+				       s->tsc_khz, s->accepted, s->microcode };
 
 	cpu_policy_del_leaf(p, CPU_LEAF_SETTINGS);
-	if (!(reg[0] | reg[1] | reg[2]))
+	if (!(reg[0] | reg[1] | reg[2] | reg[3]))
 		return 0;
 	return cpu_policy_set(p, CPU_LEAF_SETTINGS, 0, reg);
 }

@@ -71,9 +71,11 @@ struct cpu_msr {
  *	EBX	rate of the guest's TSC in kHz where the policy fixes it, else 0
  *	ECX	vulnerabilities (bits by enum cpu_vuln) whose mitigation the guest
  *		leaves off on some host, and whose owner knows it
- *	EDX	zero
+ *	EDX	of a host its microcode revision, 0 not known; of a guest's policy zero
  */
 #define CPU_LEAF_SETTINGS 0x4fffff00u
+/* CPUs on which no guest with the policy may run: exclude.h. No guest is answered from it either. */
+#define CPU_LEAF_EXCLUDED 0x4fffff01u
 
 /* The guest may run on hosts of another vendor than the one it sees. */
 #define CPU_POLICY_CROSS_VENDOR BIT(0)
@@ -191,6 +193,7 @@ struct cpu_signature cpu_signature_of(u32 eax);
  * @raw_tsc: enum cpu_raw_tsc_mode
  * @tsc_khz: fixed rate, or 0
  * @accepted: accepted vulnerabilities
+ * @microcode: revision of a host's
  */
 struct cpu_settings {
 	u32 flags;
@@ -198,6 +201,7 @@ struct cpu_settings {
 	u32 raw_tsc;
 	u32 tsc_khz;
 	u32 accepted;
+	u32 microcode;
 };
 
 struct cpu_settings cpu_policy_settings(const struct cpu_policy *p);
