@@ -58,6 +58,7 @@ struct npt_format;
 	X(SHUTDOWN, "shutdown")                                                                    \
 	X(INIT, "init")                                                                            \
 	X(SMI, "smi")                                                                              \
+	X(LOG_FULL, "dirty-log-full") /* the CPU's log of written pages, which enter() has emptied */ \
 	X(EMULATE, "emulate") /* not an exit: the state cannot be entered, software goes on */       \
 	X(ENTRY_FAILED, "entry-failed")                                                            \
 	X(UNKNOWN, "unknown")

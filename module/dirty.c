@@ -2,7 +2,9 @@
 /*
  * The dirty log: which pages were written since the last harvest, whoever wrote them.
  *
- *  - vCPUs: dirty bits of the nested tables (lib/harvest), or write faults if the log protects.
+ *  - vCPUs: dirty bits of the nested tables (lib/harvest), or write faults if the log protects, or
+ *    the CPU's own log of which dirty bits it has set (PML), which goes into .dirty whenever a vCPU
+ *    leaves the guest for the host.
  *  - The kernel: ferry_mem_write() and friends mark the page in log->region[].dirty, after writing.
  *  - Userspace: the first write through a mapping marks the page in log->region[].user, after which
  *    it is taken to be written until a harvest has zapped the mapping. Who holds a reference to the
@@ -17,6 +19,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -37,6 +40,7 @@ struct log_region {
 	unsigned long *user;
 	unsigned long words;
 	bool harvested;
+	bool listed; /* PML: every leaf is small, and its D set only if .dirty says so or will */
 };
 
 struct ferry_dirty_log {
@@ -44,6 +48,11 @@ struct ferry_dirty_log {
 	bool migration;
 	struct log_region region[FERRY_MAX_REGIONS]; /* by id */
 };
+
+/* Which of two mechanisms is better depends on the guest; see Documentation/architecture.rst. */
+static bool prefer_pml;
+module_param_named(pml, prefer_pml, bool, 0644);
+MODULE_PARM_DESC(pml, "Log writes by PML where the CPU has it, rather than by dirty bits");
 
 /* --------------------------------------------------------------------------- marks */
 
@@ -112,29 +121,44 @@ static struct ferry_dirty_log *log_alloc(struct ferry_mem *mem)
 	return log;
 }
 
+static enum ferry_log_mode choose_mode(u32 flags)
+{
+	const struct npt_format *f = ferry_backend->npt_format();
+	bool has_pml = ferry_backend->caps() & FERRY_CAP_DIRTY_PML;
+
+	if (flags & FERRY_DIRTY_WRITE_PROTECT || (!(flags & FERRY_DIRTY_PML) && !f->dirty))
+		return FERRY_LOG_PROTECT;
+	if (flags & FERRY_DIRTY_PML)
+		return has_pml ? FERRY_LOG_PML : FERRY_LOG_OFF;
+	return has_pml && prefer_pml ? FERRY_LOG_PML : FERRY_LOG_AD;
+}
+
 /**
  * ferry_dirty_start() - start logging
  * @vm: the VM
- * @flags: FERRY_DIRTY_WRITE_PROTECT
+ * @flags: FERRY_DIRTY_WRITE_PROTECT or FERRY_DIRTY_PML, for one mechanism rather than the best
  * @migration: the log belongs to a migration; FERRY_DIRTY is refused until it ends
  *
  * Everything counts as dirty: the first harvest of each region says so. No vCPU is stopped.
  *
- * Return: 0, -EBUSY if there is a log, -ENOMEM.
+ * Return: 0, -EBUSY if there is a log, -ENOMEM, -EOPNOTSUPP, -EINVAL.
  */
 int ferry_dirty_start(struct ferry_vm *vm, u32 flags, bool migration)
 {
-	const struct npt_format *f = ferry_backend->npt_format();
-	bool protect = flags & FERRY_DIRTY_WRITE_PROTECT || !f->accessed || !f->dirty;
+	enum ferry_log_mode mode = choose_mode(flags);
 	struct ferry_mem *mem = vm->mem;
 	struct ferry_dirty_log *log;
 	int ret = 0;
 
+	if ((flags & FERRY_DIRTY_PML) && (flags & FERRY_DIRTY_WRITE_PROTECT))
+		return -EINVAL;
+	if (!mode)
+		return -EOPNOTSUPP;
 	down_read(&mem->lock);
 	mutex_lock(ferry_npt_lock(vm));
 	log = vm->dirty ? NULL : log_alloc(mem);
 	if (log) {
-		log->mode = protect ? FERRY_LOG_PROTECT : FERRY_LOG_AD;
+		log->mode = mode;
 		log->migration = migration;
 		smp_store_release(&vm->dirty, log);
 	} else {
@@ -303,14 +327,23 @@ static u64 harvest_user(struct harvest_ctx *h, bool first)
 	return held;
 }
 
-/* Fetch the kernel's marks, and write faults' if the log protects. */
-static void harvest_marks(struct harvest_ctx *h, bool protect, bool first)
+/* Make the next write to these pages mark them again, once flushed; leaves that were changed. */
+static u64 arm(struct harvest_ctx *h, enum ferry_log_mode mode, u64 page, u64 nr)
 {
-	u64 was_writable = 0;
-	unsigned long i, bits;
+	if (mode == FERRY_LOG_PROTECT)
+		return ferry_npt_protect(h->vm, h->r->gfn + page, nr);
+	return ferry_npt_clean(h->vm, h->r->gfn + page, nr);
+}
 
-	if (protect && first)
-		was_writable = ferry_npt_protect(h->vm, h->r->gfn, h->r->npages);
+/* Fetch the kernel's marks, and those of write faults or of the CPUs' logs. */
+static void harvest_marks(struct harvest_ctx *h, enum ferry_log_mode mode, bool first)
+{
+	bool marks_writes = mode != FERRY_LOG_AD;
+	unsigned long i, bits;
+	u64 armed = 0;
+
+	if (mode == FERRY_LOG_PROTECT && first)
+		armed = arm(h, mode, 0, h->r->npages);
 	for (i = 0; i < h->l->words; i++) {
 		unsigned int from, to;
 
@@ -319,18 +352,38 @@ static void harvest_marks(struct harvest_ctx *h, bool protect, bool first)
 			continue;
 		bits = xchg(&h->l->dirty[i], 0);
 		report(h, i, bits);
-		for (from = 0; protect && from < BITS_PER_LONG; from = to) {
+		for (from = 0; marks_writes && from < BITS_PER_LONG; from = to) {
 			from = find_next_bit(&bits, BITS_PER_LONG, from);
 			to = find_next_zero_bit(&bits, BITS_PER_LONG, from);
 			if (from < to)
-				was_writable += ferry_npt_protect(
-					h->vm, h->r->gfn + (u64)i * BITS_PER_LONG + from,
-					to - from);
+				armed += arm(h, mode, (u64)i * BITS_PER_LONG + from, to - from);
 		}
 		cond_resched();
 	}
-	if (was_writable)
+	if (armed)
 		ferry_npt_flush(h->vm);
+}
+
+/*
+ * With PML. First every vCPU leaves the guest: what its CPU has logged becomes marks, and it goes back
+ * with logging on. From there on D of a small leaf goes from clear to set with an entry in a log, so
+ * after one pass over all leaves D is clear in a page that is not marked, now or when its CPU's log is
+ * read. Then the marks alone say which leaves to look at, however much else was read. A page that is
+ * logged after its mark was fetched is marked again, by the kick of the flush at the latest, for the
+ * next harvest; whether its D was cleared in between does not matter.
+ *
+ * A large leaf is logged once for all its pages. The pass leaves none unless there was no memory for a
+ * table to split it; then the next harvest makes the pass again.
+ */
+static void harvest_logs(struct harvest_ctx *h)
+{
+	ferry_kick_all_sync(h->vm, FERRY_REQ_EVENT);
+	if (h->l->listed) {
+		harvest_marks(h, FERRY_LOG_PML, false);
+		return;
+	}
+	harvest_marks(h, FERRY_LOG_AD, false);
+	h->l->listed = ferry_npt_harvest(h->vm, h->r->gfn, h->r->npages, true, report_pages, h);
 }
 
 /* The VM stands still and userspace has drained its I/O: a reference must go, or be a fault. */
@@ -394,7 +447,10 @@ s64 ferry_dirty_harvest(struct ferry_vm *vm, u32 region, unsigned long *bitmap, 
 	h.l->harvested = true;
 
 	held = harvest_user(&h, first);
-	harvest_marks(&h, log->mode == FERRY_LOG_PROTECT, first);
+	if (log->mode == FERRY_LOG_PML)
+		harvest_logs(&h);
+	else
+		harvest_marks(&h, log->mode, first);
 	if (log->mode == FERRY_LOG_AD)
 		ferry_npt_harvest(vm, h.r->gfn, h.r->npages, first, report_pages, &h);
 	if (first)

@@ -372,6 +372,7 @@ static enum ferry_next (*const handlers[FERRY_XK_COUNT])(struct ferry_vcpu *, en
 	[FERRY_XK_SHUTDOWN] = on_shutdown,
 	[FERRY_XK_INIT] = on_nothing,
 	[FERRY_XK_SMI] = on_nothing,
+	[FERRY_XK_LOG_FULL] = on_nothing,
 	[FERRY_XK_EMULATE] = ferry_emulate_until_native,
 	[FERRY_XK_ENTRY_FAILED] = on_entry_failed,
 	[FERRY_XK_UNKNOWN] = on_unknown,

@@ -383,6 +383,8 @@ bool ferry_npt_needs_flush(struct ferry_vcpu *vcpu, int cpu);
 void ferry_npt_stats(struct ferry_vm *vm, struct ferry_stats *stats);
 
 /* ----- dirty.c */
+enum ferry_log_mode { FERRY_LOG_OFF, FERRY_LOG_AD, FERRY_LOG_PML, FERRY_LOG_PROTECT };
+enum ferry_log_mode ferry_dirty_mode(struct ferry_vm *vm); /* under rcu_read_lock() */
 int ferry_dirty_ioctl(struct ferry_vm *vm, struct ferry_dirty *args);
 int ferry_dirty_start(struct ferry_vm *vm, u32 flags, bool migration);
 /* Fetch and clear: ORs into bitmap (1 bit per page of the region); returns bits set or -errno. */

@@ -105,16 +105,15 @@ struct mutex *ferry_npt_lock(struct ferry_vm *vm);
 
 /* With ferry_npt_lock() held. Pages in [gfn, gfn + npages) that were written, flushed. */
 typedef void (*ferry_emit_fn)(void *ctx, u64 gfn, u64 nr);
-u64 ferry_npt_harvest(struct ferry_vm *vm, u64 gfn, u64 npages, bool all, ferry_emit_fn emit,
-		      void *ctx);
-/* Take the right to write away, no flush; leaves that had it. */
+bool ferry_npt_harvest(struct ferry_vm *vm, u64 gfn, u64 npages, bool all, ferry_emit_fn emit,
+		       void *ctx); /* whether all leaves are small now */
+/* Take the right to write away, or D, no flush; leaves that had it. */
 u64 ferry_npt_protect(struct ferry_vm *vm, u64 gfn, u64 npages);
+u64 ferry_npt_clean(struct ferry_vm *vm, u64 gfn, u64 npages);
 void ferry_npt_flush(struct ferry_vm *vm); /* nobody holds anything read before the call */
 void ferry_npt_merge(struct ferry_vm *vm, struct ferry_region *r); /* large leaves may come back */
 
 /* What dirty.c offers. Under rcu_read_lock(). */
-enum ferry_log_mode { FERRY_LOG_OFF, FERRY_LOG_AD, FERRY_LOG_PROTECT };
-enum ferry_log_mode ferry_dirty_mode(struct ferry_vm *vm);
 void ferry_dirty_mark_region(struct ferry_vm *vm, struct ferry_region *r, u64 gfn);
 /* Userspace is about to get a writable mapping; page lock held. */
 void ferry_dirty_user(struct ferry_vm *vm, struct ferry_region *r, u64 gfn);

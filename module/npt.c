@@ -53,6 +53,7 @@ struct walk {
 	struct ferry_vm *vm;
 	struct ferry_npt_vcpu *cache; /* NULL: the caller may sleep */
 	unsigned long allocated;
+	bool no_table; /* one was asked for in vain */
 	struct list_head detached[NPT_MAX_LEVELS + 1];
 	ferry_emit_fn emit;
 	void *emit_ctx;
@@ -103,6 +104,7 @@ static u64 *walk_alloc(void *ctx, u64 *pa)
 		table = w->cache->table[--w->cache->nr_tables];
 	else
 		table = NULL;
+	w->no_table |= !table;
 	if (!table)
 		return NULL;
 	w->allocated++;
@@ -383,8 +385,8 @@ static const struct harvest_ops harvest_ops = {
 	.relax = harvest_relax,
 };
 
-u64 ferry_npt_harvest(struct ferry_vm *vm, u64 gfn, u64 npages, bool all, ferry_emit_fn emit,
-		      void *ctx)
+bool ferry_npt_harvest(struct ferry_vm *vm, u64 gfn, u64 npages, bool all, ferry_emit_fn emit,
+		       void *ctx)
 {
 	struct walk w;
 	u64 nr;
@@ -397,19 +399,29 @@ u64 ferry_npt_harvest(struct ferry_vm *vm, u64 gfn, u64 npages, bool all, ferry_
 	w.npt->splits += w.allocated;
 	/* What the pages' reader relies on: flushed since the last D was cleared. */
 	WARN_ON_ONCE(nr && w.npt->flushed <= w.last_clear);
-	return nr;
+	return !w.no_table;
 }
 
-u64 ferry_npt_protect(struct ferry_vm *vm, u64 gfn, u64 npages)
+static u64 take(struct ferry_vm *vm, u64 gfn, u64 npages, u64 bit)
 {
 	struct walk w;
 	u64 nr;
 
 	init_walk(&w, vm);
-	npt_protect(&npt_ops, &w, &w.npt->tree, gfn << PAGE_SHIFT, (gfn + npages) << PAGE_SHIFT,
-		    &nr);
+	npt_take(&npt_ops, &w, &w.npt->tree, gfn << PAGE_SHIFT, (gfn + npages) << PAGE_SHIFT, bit,
+		 &nr);
 	w.npt->splits += w.allocated;
 	return nr;
+}
+
+u64 ferry_npt_protect(struct ferry_vm *vm, u64 gfn, u64 npages)
+{
+	return take(vm, gfn, npages, vm->npt->tree.format->write);
+}
+
+u64 ferry_npt_clean(struct ferry_vm *vm, u64 gfn, u64 npages)
+{
+	return take(vm, gfn, npages, vm->npt->tree.format->dirty);
 }
 
 struct mutex *ferry_npt_lock(struct ferry_vm *vm)

@@ -240,6 +240,7 @@ static void read_facts(const struct raw_caps *raw)
 	vmx_hw.ept_caps = raw->ept;
 	vmx_hw.unrestricted = vmx_hw.secondary & VMX_SEC_UNRESTRICTED;
 	vmx_hw.ad = raw->ept & VMX_CAP_EPT_AD;
+	vmx_hw.pml = vmx_hw.ad && raw->secondary >> 32 & VMX_SEC_PML;
 	vmx_hw.vpid = (vmx_hw.secondary & VMX_SEC_VPID) && (raw->ept & VMX_CAP_INVVPID) &&
 		      (raw->ept & (VMX_CAP_INVVPID_SINGLE | VMX_CAP_INVVPID_ALL));
 	if (!vmx_hw.vpid)

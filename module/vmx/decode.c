@@ -83,6 +83,11 @@ static void decode_debug(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx)
 	}
 }
 
+static void decode_log_full(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx, struct ferry_exit *exit)
+{
+	mask_nmis_again(vcpu, vmx, vmx->qualification & VMX_EPT_NMI_UNBLOCKED);
+}
+
 static void decode_exception(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx,
 			     struct ferry_exit *exit)
 {

@@ -69,7 +69,7 @@
 	X(59, VMFUNC, FORBIDDEN, insn)                                                             \
 	X(60, ENCLS, FORBIDDEN, insn)                                                              \
 	X(61, RDSEED, FORBIDDEN, insn)                                                             \
-	X(62, PML_FULL, UNKNOWN, nothing)                                                          \
+	X(62, PML_FULL, LOG_FULL, log_full)                                                        \
 	X(63, XSAVES, FORBIDDEN, insn)                                                             \
 	X(64, XRSTORS, FORBIDDEN, insn)                                                            \
 	X(65, PCONFIG, FORBIDDEN, insn)                                                            \

@@ -219,10 +219,13 @@ int vmx_enter(struct ferry_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	bool ran;
 
-	if (!vmx->window && unlikely(vmx_open(vmx))) {
-		vmx->dirty &= ~VMX_D_EVENT; /* the core has it still */
-		vmx->event.type = FERRY_EVENT_NONE;
-		return FERRY_ENTER_TAKEN;
+	if (!vmx->window) {
+		if (unlikely(vmx_open(vmx))) {
+			vmx->dirty &= ~VMX_D_EVENT; /* the core has it still */
+			vmx->event.type = FERRY_EVENT_NONE;
+			return FERRY_ENTER_TAKEN;
+		}
+		vmx_log_open(vcpu);
 	}
 	vmx->failed = 0;
 	vmx->reason = 0;
@@ -253,6 +256,8 @@ int vmx_enter(struct ferry_vcpu *vcpu)
 	vcpu->cr2 = current_cr2();
 	if (vmx_hw.tpr_shadow)
 		read_tpr(vcpu, vmx);
+	if (unlikely(vmx->reason == VMX_REASON_PML_FULL))
+		vmx_log_full(vcpu);
 	if (unlikely(is_machine_check(vmx)))
 		serve_machine_check(vmx);
 	return 0;

@@ -39,13 +39,14 @@ u32 vmx_secondary(struct ferry_vcpu *vcpu)
 {
 	struct ferry_vm *vm = vcpu->vm;
 	u32 controls = 0;
+	u32 log = to_vmx(vcpu)->logging ? VMX_SEC_PML : 0;
 
 	if (ferry_cpuid_has(vm, 0x80000001, 0, FERRY_REG_EDX, CPUID_80000001_EDX_RDTSCP) ||
 	    ferry_cpuid_has(vm, 7, 0, FERRY_REG_ECX, CPUID_7_ECX_RDPID))
 		controls |= VMX_SEC_RDTSCP;
 	if (ferry_cpuid_has(vm, 7, 0, FERRY_REG_EBX, CPUID_7_EBX_INVPCID))
 		controls |= VMX_SEC_INVPCID;
-	return vmx_hw.secondary | (controls & vmx_hw.policy_controls);
+	return vmx_hw.secondary | log | (controls & vmx_hw.policy_controls);
 }
 
 void vmx_update_policy(struct ferry_vcpu *vcpu)

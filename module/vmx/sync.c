@@ -125,6 +125,8 @@ static void write_constant(struct vmx_vcpu *vmx)
 	vmx_write(VMX_EPT_POINTER, vmx->eptp);
 	if (vmx_hw.vpid)
 		vmx_write(VMX_VPID, vmx->vpid);
+	if (vmx_hw.pml)
+		vmx_write(VMX_PML_ADDRESS, page_to_phys(vmx->log));
 	if (vmx_hw.tpr_shadow)
 		vmx_write(VMX_VIRTUAL_APIC, page_to_phys(vmx->vapic));
 	if (vmx_hw.secondary & VMX_SEC_ENCLS_EXIT)

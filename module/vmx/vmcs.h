@@ -16,6 +16,7 @@
 #define VMX_FIELDS(X)                                                                              \
 	X(0x0000, VPID)                                                                            \
 	X(0x0800, GUEST_ES_SELECTOR) /* ES, CS, SS, DS, FS, GS, LDTR, TR: 2 apart */               \
+	X(0x0812, PML_INDEX)                                                                       \
 	X(0x0c00, HOST_ES_SELECTOR)                                                                \
 	X(0x0c02, HOST_CS_SELECTOR)                                                                \
 	X(0x0c04, HOST_SS_SELECTOR)                                                                \
@@ -27,6 +28,7 @@
 	X(0x2006, EXIT_MSR_STORE)                                                                  \
 	X(0x2008, EXIT_MSR_LOAD)                                                                   \
 	X(0x200a, ENTRY_MSR_LOAD)                                                                  \
+	X(0x200e, PML_ADDRESS)                                                                     \
 	X(0x2010, TSC_OFFSET)                                                                      \
 	X(0x2012, VIRTUAL_APIC)                                                                    \
 	X(0x201a, EPT_POINTER)                                                                     \
@@ -147,6 +149,7 @@ enum vmx_field {
 	X(7, UNRESTRICTED, MAY, "unrestricted guest")                                              \
 	X(12, INVPCID, ASKED, "enable INVPCID")                                                    \
 	X(15, ENCLS_EXIT, MAY, "ENCLS exiting")                                                    \
+	X(17, PML, ASKED, "enable PML")                                                            \
 	X(25, TSC_SCALING, MAY, "use TSC scaling")                                                 \
 	X(28, ENCLV_EXIT, MAY, "ENCLV exiting")
 
@@ -224,7 +227,7 @@ enum {
 /* Access rights (SDM table 25-2): a descriptor's bits 40-47 and 52-55, and one of VMX's own. */
 #define VMX_RIGHTS_UNUSABLE BIT(16)
 
-/* EPT violation qualification (SDM table 28-7) */
+/* Qualification of exits from EPT violations and a full page-modification log (SDM table 28-7) */
 #define VMX_EPT_READ BIT(0)
 #define VMX_EPT_WRITE BIT(1)
 #define VMX_EPT_FETCH BIT(2)

@@ -48,6 +48,7 @@ static void vmx_remove(void)
 static u64 vmx_caps(void)
 {
 	return FERRY_CAP_DIRTY_WP | FERRY_CAP_NEXT_RIP | (vmx_hw.ad ? FERRY_CAP_DIRTY_AD : 0) |
+	       (vmx_hw.pml ? FERRY_CAP_DIRTY_PML : 0) |
 	       (vmx_hw.secondary & VMX_SEC_TSC_SCALING ? FERRY_CAP_TSC_SCALE : 0);
 }
 
@@ -84,6 +85,10 @@ static int vmx_vcpu_init(struct ferry_vcpu *vcpu)
 	vmx->vapic = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!vmx->vapic)
 		goto err_vmcs;
+	if (vmx_hw.pml)
+		vmx->log = alloc_page(GFP_KERNEL_ACCOUNT);
+	if (vmx_hw.pml && !vmx->log)
+		goto err_vapic;
 	*(u32 *)page_address(vmx->vmcs) = vmx_hw.revision;
 	vmx->vmcs_pa = page_to_phys(vmx->vmcs);
 	vmx->eptp = ferry_npt_root(vcpu->vm) | VMX_EPTP_WB | VMX_EPTP_WALK4 |
@@ -97,6 +102,8 @@ static int vmx_vcpu_init(struct ferry_vcpu *vcpu)
 	vmx_reset_state(vcpu);
 	return 0;
 
+err_vapic:
+	__free_page(vmx->vapic);
 err_vmcs:
 	__free_page(vmx->vmcs);
 err_vmx:
@@ -109,6 +116,8 @@ static void vmx_vcpu_exit(struct ferry_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vcpu->arch = NULL;
+	if (vmx->log)
+		__free_page(vmx->log);
 	__free_page(vmx->vapic);
 	__free_page(vmx->vmcs);
 	kfree(vmx);

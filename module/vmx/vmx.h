@@ -7,6 +7,7 @@
  *  run.c     one run: before, after                decode.c  exit reasons to neutral exits
  *  event.c   injection, windows, recovery          state.c   segments, MSRs, control, debug
  *  sync.c    between our copy and the VMCS         explain.c what the CPU refuses to enter
+ *  maps.c    the MSR bitmap                        pml.c     page-modification logging
  *
  * Who holds guest state. A VMCS can be read only by a CPU in VMX operation, and this CPU is in it
  * only for a window: from the first entry of a round in the run loop until interrupts are enabled
@@ -42,7 +43,7 @@
  * @host_mce: CR4.MCE as the host has it
  * @flush_l1d: L1TF: the L1 data cache is flushed before a window's first entry
  * @perf: counters that must stand still while a guest runs may exist
- * @debugctl: DEBUGCTL exists
+ * @pml: the CPU can log which leaves it sets D in
  */
 struct vmx_hardware {
 	u32 revision;
@@ -64,6 +65,7 @@ struct vmx_hardware {
 	bool spec_ctrl;
 	bool flush_l1d;
 	bool perf;
+	bool pml;
 };
 
 extern struct vmx_hardware vmx_hw;
@@ -180,6 +182,9 @@ struct vmx_vcpu {
 	u64 vmcs_pa;
 	struct page *vmcs;
 	struct page *vapic;
+	struct page *log; /* PML's, empty outside windows; NULL if there is no PML */
+	bool logging;
+	u16 log_index; /* as the window's close has read it */
 	u64 eptp;
 	u16 vpid;
 	u64 tag;
@@ -316,6 +321,11 @@ void vmx_flush_nested(struct ferry_vcpu *vcpu);
 u64 vmx_real_cr0(const struct ferry_vcpu *vcpu);
 u64 vmx_real_cr4(const struct ferry_vcpu *vcpu);
 u32 vmx_exceptions(const struct vmx_vcpu *vmx);
+
+/* pml.c */
+void vmx_log_open(struct ferry_vcpu *vcpu); /* a window has been opened */
+void vmx_log_full(struct ferry_vcpu *vcpu);
+void vmx_log_drain(struct ferry_vcpu *vcpu); /* it was closed */
 
 /* maps.c */
 int vmx_maps_init(void);

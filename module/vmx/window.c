@@ -205,6 +205,8 @@ err_cr4:
 noinstr void vmx_close(struct vmx_vcpu *vmx)
 {
 	vmx_sync_all(vmx);
+	if (unlikely(vmx->logging))
+		vmx->log_index = vmx_read(VMX_PML_INDEX);
 	vmx_vmclear(vmx->vmcs_pa);
 	vmx_vmxoff();
 	write_raw_cr4(vmx->host_cr4);
@@ -239,6 +241,8 @@ void vmx_leave(struct ferry_vcpu *vcpu)
 	if (!vmx->unsettled)
 		return;
 	vmx->unsettled = false;
+	if (unlikely(vmx->logging))
+		vmx_log_drain(vcpu);
 	/* Selectors of a 32-bit process, or into an LDT; loading one changes a base. */
 	if (unlikely(vmx->host_fs)) {
 		loadsegment(fs, vmx->host_fs);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The dirty log, with both mechanisms: exactly the pages that guest, userspace and others wrote;
+ * The dirty log, with each mechanism there is: exactly the pages that guest, userspace and others wrote;
  * and under a storm of writes from all of them nothing is ever lost. The oracle is a copy that is
  * kept up to date from the log alone and must equal the guest's memory in the end.
  */
@@ -67,6 +67,13 @@ static bool only(struct tiny *t, unsigned long page)
 	return harvest(t) == 1 && reported(page);
 }
 
+static const char *name_of(uint32_t flags)
+{
+	return flags & FERRY_DIRTY_PML	       ? "page-modification log" :
+	       flags & FERRY_DIRTY_WRITE_PROTECT ? "write protection" :
+						   "dirty bits";
+}
+
 static struct ferry_stats stats(struct tiny *t)
 {
 	struct ferry_stats s = { .size = sizeof(s) };
@@ -93,6 +100,12 @@ static struct ferry_stats stats(struct tiny *t)
 	"out %eax, $0xf1"
 TINY_SNIPPET(writer32, 32, WRITER);
 TINY_SNIPPET(writer64, 64, WRITER);
+TINY_SNIPPET(writer_int, 32,
+	     "1: movl $0x600d, 8(%edx)\n"
+	     "add %ebx, %edx\n"
+	     "dec %ecx\n"
+	     "jnz 1b\n"
+	     "int $0x30");
 TINY_SNIPPET(reader32, 32, READER);
 
 /* Have the kernel write: kvmclock's wall clock, to the address in EDX. */
@@ -167,7 +180,11 @@ static void test_errors(struct tiny *t)
 	ok_eq(dirty(t, FERRY_DIRTY_STOP, 0), -ENOENT, "nothing to stop");
 	ok_eq(dirty(t, 0, 0), -EINVAL, "operation 0");
 	ok_eq(dirty(t, 4, 0), -EINVAL, "an unknown operation");
-	ok_eq(dirty(t, FERRY_DIRTY_START, 2), -EINVAL, "an unknown flag");
+	ok_eq(dirty(t, FERRY_DIRTY_START, 4), -EINVAL, "an unknown flag");
+	ok_eq(dirty(t, FERRY_DIRTY_START, FERRY_DIRTY_WRITE_PROTECT | FERRY_DIRTY_PML), -EINVAL,
+	      "two mechanisms");
+	if (!(tiny_caps() & FERRY_CAP_DIRTY_PML))
+		ok_eq(dirty(t, FERRY_DIRTY_START, FERRY_DIRTY_PML), -EOPNOTSUPP, "one that is not there");
 	ok_eq(dirty(t, FERRY_DIRTY_START, 0), 0, "start");
 	ok_eq(dirty(t, FERRY_DIRTY_START, 0), -EBUSY, "started twice");
 	ok(ioctl(t->vm, FERRY_SET_MEMORY, &m) && errno == EBUSY, "no new region meanwhile");
@@ -201,7 +218,7 @@ static void test_user(struct tiny *t, uint32_t flags)
 	unsigned int i;
 	pid_t child;
 
-	diag("userspace's writes, %s", flags ? "write protection" : "dirty bits");
+	diag("userspace's writes, %s", name_of(flags));
 	memset(t->mem, 1, SIZE); /* mapped writable before the log */
 	memset(other, 2, SIZE);
 	dirty(t, FERRY_DIRTY_START, flags);
@@ -275,10 +292,11 @@ static bool exactly(struct tiny *t, unsigned long page, unsigned int count, unsi
 /* EPT before Haswell has no accessed and dirty bits: there the log always protects. */
 static void test_guest(struct tiny *t, uint32_t flags)
 {
-	unsigned int count = flags || !tiny_dirty_bits() ? 150 : 0;
+	bool faults_tell = flags & FERRY_DIRTY_WRITE_PROTECT || !(tiny_caps() & FERRY_CAP_DIRTY_AD);
+	unsigned int count = faults_tell ? 150 : 0;
 	uint64_t faults;
 
-	diag("a guest's writes, %s", flags ? "write protection" : "dirty bits");
+	diag("a guest's writes, %s", name_of(flags));
 	TINY_LOAD(t, TINY_32, writer32);
 	ok(go(t, DATA_PAGE, DATA_PAGES, 1), "the guest touches all its pages");
 	ok(stats(t).huge_mappings > 0, "they are mapped large");
@@ -319,7 +337,7 @@ static void test_kernel(struct tiny *t, uint32_t flags)
 {
 	unsigned long page = DATA_PAGE + 77;
 
-	diag("the kernel's writes, %s", flags ? "write protection" : "dirty bits");
+	diag("the kernel's writes, %s", name_of(flags));
 	TINY_LOAD(t, TINY_32, kernel_writes);
 	memset(t->mem + page * PAGE, 0, PAGE);
 	dirty(t, FERRY_DIRTY_START, flags);
@@ -334,14 +352,58 @@ static void test_kernel(struct tiny *t, uint32_t flags)
 	dirty(t, FERRY_DIRTY_STOP, 0);
 }
 
+/* More pages than the CPU's log has room for, and what is in it when nobody has left the guest. */
+static void test_full(struct tiny *t)
+{
+	unsigned int i, traps = 0, in_delivery = 0;
+	uint64_t full;
+
+	diag("the page-modification log runs full");
+	TINY_LOAD(t, TINY_32, writer32);
+	go(t, DATA_PAGE, DATA_PAGES, 1);
+	dirty(t, FERRY_DIRTY_START, FERRY_DIRTY_PML);
+	harvest(t);
+	full = tiny_exits(t, "dirty-log-full");
+	go(t, DATA_PAGE, 500, 1);
+	ok_eq(tiny_exits(t, "dirty-log-full"), full, "500 written pages have room");
+	ok(exactly(t, DATA_PAGE, 500, 1), "all are reported");
+	go(t, DATA_PAGE, DATA_PAGES, 1);
+	full = tiny_exits(t, "dirty-log-full") - full;
+	/* Each interrupt of the host's empties the log as well. */
+	ok(full >= 1 && full <= DATA_PAGES / 512, "%u have not: %llu exits", DATA_PAGES,
+	   (unsigned long long)full);
+	ok(exactly(t, DATA_PAGE, DATA_PAGES, 1), "none of them is lost");
+	ok_eq(harvest(t), 0, "and none comes twice");
+
+	/* The 513th write is the delivery's own, to the stack. */
+	TINY_LOAD(t, TINY_32, writer_int);
+	for (i = 0; i < 5; i++) {
+		harvest(t);
+		start_at(t, DATA_PAGE, 512, 1);
+		full = tiny_exits(t, "dirty-log-full");
+		traps += tiny_run(t) == TINY_TRAP && t->trap->vector == 0x30 &&
+			 t->trap->rip == TINY_CODE + writer_int_end - writer_int_begin;
+		in_delivery += tiny_exits(t, "dirty-log-full") - full;
+		finish(t);
+	}
+	ok(in_delivery > 0, "%u times it ran full as an interrupt was delivered", in_delivery);
+	ok_eq(traps, 5, "each was delivered once, from where it was raised");
+	dirty(t, FERRY_DIRTY_STOP, 0);
+	TINY_LOAD(t, TINY_32, writer32);
+	go(t, DATA_PAGE, DATA_PAGES, 1);
+	full = tiny_exits(t, "dirty-log-full");
+	go(t, DATA_PAGE, DATA_PAGES, 1);
+	ok_eq(tiny_exits(t, "dirty-log-full"), full, "without a log the CPU keeps none");
+}
+
 /* Page tables, which the processor writes itself. Both mechanisms must say the same. */
-static void test_tables(struct tiny *t)
+static void test_tables(struct tiny *t, uint32_t flags)
 {
 	static uint64_t by_bits[NPAGES / 64];
 
 	TINY_LOAD(t, TINY_64, writer64);
 	go(t, DATA_PAGE, DATA_PAGES, 1);
-	dirty(t, FERRY_DIRTY_START, 0);
+	dirty(t, FERRY_DIRTY_START, flags);
 	harvest(t);
 	go(t, DATA_PAGE + 5, 100, 7);
 	harvest(t);
@@ -353,7 +415,8 @@ static void test_tables(struct tiny *t)
 	go(t, DATA_PAGE + 5, 100, 7);
 	ok(harvest(t) >= 100, "a paged guest's writes, by write protection");
 	dirty(t, FERRY_DIRTY_STOP, 0);
-	ok_mem(by_bits, bitmap, sizeof(bitmap), "are what dirty bits said, page tables included");
+	ok_mem(by_bits, bitmap, sizeof(bitmap), "are what %s said, page tables included",
+	       name_of(flags));
 }
 
 /* --- the creator's cgroup ---------------------------------------------------------------------- */
@@ -548,7 +611,7 @@ static void test_storm(unsigned int vcpus, uint32_t flags, bool user)
 	for (i = 0; i < vcpus; i++)
 		progress += tiny_reg(&r[i].t, FERRY_RBX);
 	ok_eq(bad, 0, "%u vCPU%s%s, %s: copy and guest are equal", vcpus, vcpus > 1 ? "s" : "",
-	      user ? " and userspace" : "", flags ? "write protection" : "dirty bits");
+	      user ? " and userspace" : "", name_of(flags));
 	for (i = 0; i < vcpus; i++)
 		if (r[i].result != FERRY_EXIT_PAUSED)
 			diag("vCPU %u left for reason %d at %#llx: %s", i, r[i].result,
@@ -572,24 +635,29 @@ static void test_storm(unsigned int vcpus, uint32_t flags, bool user)
 /* dirty [ROUNDS]: with an argument storms alone, so many times. */
 int main(int argc, char **argv)
 {
-	unsigned int i, rounds = argc > 1 ? atoi(argv[1]) : 1;
+	uint32_t mechanisms[3] = { 0, FERRY_DIRTY_WRITE_PROTECT };
+	unsigned int i, nr_mechanisms = 2, rounds = argc > 1 ? atoi(argv[1]) : 1;
 	struct tiny t;
 
+	if (tiny_caps() & FERRY_CAP_DIRTY_PML)
+		mechanisms[nr_mechanisms++] = FERRY_DIRTY_PML;
 	if (argc == 1) {
 		tiny_open(&t, SIZE);
 		test_errors(&t);
-		test_user(&t, 0);
-		test_user(&t, FERRY_DIRTY_WRITE_PROTECT);
-		test_guest(&t, 0);
-		test_guest(&t, FERRY_DIRTY_WRITE_PROTECT);
-		test_kernel(&t, 0);
-		test_kernel(&t, FERRY_DIRTY_WRITE_PROTECT);
-		test_tables(&t);
+		for (i = 0; i < nr_mechanisms; i++) {
+			test_user(&t, mechanisms[i]);
+			test_guest(&t, mechanisms[i]);
+			test_kernel(&t, mechanisms[i]);
+			if (mechanisms[i] != FERRY_DIRTY_WRITE_PROTECT)
+				test_tables(&t, mechanisms[i]);
+		}
+		if (tiny_caps() & FERRY_CAP_DIRTY_PML)
+			test_full(&t);
 		tiny_close(&t);
-		if (tiny_dirty_bits())
+		if (tiny_caps() & FERRY_CAP_DIRTY_AD)
 			test_charge();
 	}
-	for (i = 0; i < 8 * rounds; i++)
-		test_storm(1 + (i & 1), i & 2 ? FERRY_DIRTY_WRITE_PROTECT : 0, i & 4);
+	for (i = 0; i < 4 * nr_mechanisms * rounds; i++)
+		test_storm(1 + (i & 1), mechanisms[i / 4 % nr_mechanisms], i & 2);
 	return done();
 }

@@ -591,7 +591,7 @@ int main(void)
 		 * An EPT violation may come of "a page walk or the update of an accessed or dirty bit" (SDM 3, table
 		 * 27-7, bit 8). Where EPT has no such bits itself, Bochs 2.7 writes the guest's past EPT.
 		 */
-		log_sees_tables = way == LOGGED && !(on_bochs() && !host_is_amd() && !tiny_dirty_bits());
+		log_sees_tables = way == LOGGED && !(on_bochs() && !host_is_amd() && !(tiny_caps() & FERRY_CAP_DIRTY_AD));
 		if (way == LOGGED && !log_sees_tables)
 			skip("Bochs writes A and D bits past EPT", "the log has the tables");
 		for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {

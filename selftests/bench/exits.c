@@ -66,6 +66,13 @@ SNIPPET(dirty, "3: out %eax, $" XSTR(HV_PORT) "\n" BEGIN "mov $" XSTR(PAGES) ", 
 	       "2: mov %edi, (%rdi)\n add $4096, %edi\n dec %ebp\n jnz 2b\n" END
 	       "out %eax, $" XSTR(HV_PORT) "\n jmp 3b\n");
 
+/* Write to four neighbouring pages, and read all if ESI says so; again after each stop. */
+SNIPPET(roam, "3: mov $" XSTR(PAGES) ", %ebp\n mov $" XSTR(HV_DATA) ", %edi\n"
+	      "mov %edi, (%rdi)\n mov %edi, 4096(%rdi)\n mov %edi, 8192(%rdi)\n"
+	      "mov %edi, 12288(%rdi)\n test %esi, %esi\n jz 4f\n"
+	      "2: mov (%rdi), %eax\n add $4096, %edi\n dec %ebp\n jnz 2b\n"
+	      "4: out %eax, $" XSTR(HV_PORT) "\n jmp 3b\n");
+
 static uint64_t ticks(struct hv *hv)
 {
 	uint64_t t;
@@ -210,26 +217,72 @@ static bool first_touch(const struct hv_ops *ops, const char *what, bool present
 	return good;
 }
 
+static bool begin_log(struct hv *hv, const struct hv_ops *ops, const char *from, const char *to,
+		      bool pml)
+{
+	return begin(hv, ops, from, to, true) && ops->run(hv) && ops->run(hv) &&
+	       ops->log(hv, true, pml) && ops->harvest(hv) && ops->run(hv) && ops->run(hv) &&
+	       ops->harvest(hv);
+}
+
+static void row_of(const char *name, bool pml, const char *what, const char *unit, double value)
+{
+	char full[64];
+
+	snprintf(full, sizeof(full), "%s%s%s", name, pml ? "-pml" : "", what);
+	row(full, unit, value);
+}
+
 /* Writing to clean pages while the log runs, after a first harvest has cleaned them. */
-static bool dirty_log(const struct hv_ops *ops)
+static bool dirty_pages(const struct hv_ops *ops, bool pml)
 {
 	struct hv hv;
 	uint64_t before = 0;
-	bool good = begin(&hv, ops, dirty_begin, dirty_end, true) && ops->run(&hv) && ops->run(&hv);
+	bool good = begin_log(&hv, ops, dirty_begin, dirty_end, pml) && ops->run(&hv);
 
-	good = good && ops->log(&hv, true) && ops->harvest(&hv) && ops->run(&hv) && ops->run(&hv);
-	good = good && ops->harvest(&hv) && ops->run(&hv);
 	if (good)
 		before = ops->exits(&hv);
 	good = good && ops->run(&hv);
 	if (good) {
-		row("dirty-a-page", "ticks/page", (double)ticks(&hv) / PAGES);
-		row("dirty-a-page-exits", "exits/page",
-		    (double)(ops->exits(&hv) - before) / PAGES);
+		row_of("dirty-a-page", pml, "", "ticks/page", (double)ticks(&hv) / PAGES);
+		row_of("dirty-a-page", pml, "-exits", "exits/page",
+		       (double)(ops->exits(&hv) - before) / PAGES);
 	} else {
 		fprintf(stderr, "%s\n", hv.why);
 	}
 	ops->close(&hv);
+	return good;
+}
+
+/* Fetching the log of a guest that has written to four pages, and read 2,048 or none. */
+static bool harvest(const struct hv_ops *ops, bool pml, const char *name, bool read)
+{
+	uint64_t t = 0;
+	struct hv hv;
+	bool good = begin_log(&hv, ops, roam_begin, roam_end, pml);
+
+	hv.arg = read;
+	good = good && ops->start(&hv) && ops->run(&hv) && ops->harvest(&hv) && ops->run(&hv);
+	if (good)
+		t = __builtin_ia32_rdtsc();
+	good = good && ops->harvest(&hv);
+	if (good)
+		row_of(name, pml, "", "ticks", (double)(__builtin_ia32_rdtsc() - t));
+	else
+		fprintf(stderr, "%s\n", hv.why);
+	ops->close(&hv);
+	return good;
+}
+
+/* KVM has one mechanism, the best the CPU offers; PML where there is one. */
+static bool dirty_log(const struct hv_ops *ops)
+{
+	bool good = true;
+	int pml;
+
+	for (pml = 0; pml <= ops->has_pml(); pml++)
+		good = good && dirty_pages(ops, pml) && harvest(ops, pml, "harvest-quiet", false) &&
+		       harvest(ops, pml, "harvest-read", true);
 	return good;
 }
 

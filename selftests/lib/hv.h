@@ -36,7 +36,8 @@ enum hv_exit {
  * @open: make a VM of hv->size bytes; false with a reason in hv->why
  * @start: put the vCPU at hv->entry (HV_CODE if that is 0) with hv->arg in RSI
  * @run: until userspace is needed; HV_FAILED with a reason
- * @log: start or stop the dirty log
+ * @log: start or stop the dirty log, with PML if that is to be chosen
+ * @has_pml: it can be chosen
  * @harvest: fetch and clear it
  * @exits: exits of the vCPU so far, 0 if it cannot tell
  */
@@ -45,7 +46,8 @@ struct hv_ops {
 	bool (*open)(struct hv *hv);
 	bool (*start)(struct hv *hv);
 	enum hv_exit (*run)(struct hv *hv);
-	bool (*log)(struct hv *hv, bool on);
+	bool (*log)(struct hv *hv, bool on, bool pml);
+	bool (*has_pml)(void);
 	bool (*harvest)(struct hv *hv);
 	uint64_t (*exits)(struct hv *hv);
 	void (*close)(struct hv *hv);

@@ -142,9 +142,20 @@ static enum hv_exit ferry_run(struct hv *hv)
 								  "an exit nobody expects");
 }
 
-static bool ferry_log(struct hv *hv, bool on)
+static bool ferry_has_pml(void)
+{
+	struct ferry_info info = { .size = sizeof(info) };
+	int fd = open("/dev/ferry", O_RDWR);
+
+	ioctl(fd, FERRY_GET_INFO, &info);
+	close(fd);
+	return info.caps & FERRY_CAP_DIRTY_PML;
+}
+
+static bool ferry_log(struct hv *hv, bool on, bool pml)
 {
 	struct ferry_dirty args = { .size = sizeof(args),
+				    .flags = on && pml ? FERRY_DIRTY_PML : 0,
 				    .op = on ? FERRY_DIRTY_START : FERRY_DIRTY_STOP };
 
 	return !ioctl(hv->vm, FERRY_DIRTY, &args) || hv_fail(hv, "dirty log");
@@ -184,6 +195,7 @@ const struct hv_ops hv_ferry = {
 	.start = ferry_start,
 	.run = ferry_run,
 	.log = ferry_log,
+	.has_pml = ferry_has_pml,
 	.harvest = ferry_harvest,
 	.exits = ferry_exits,
 	.close = ferry_close,

@@ -143,7 +143,13 @@ static enum hv_exit kvm_run(struct hv *hv)
 	return hv_fail(hv, "an exit nobody expects");
 }
 
-static bool kvm_log(struct hv *hv, bool on)
+/* It chooses itself. */
+static bool kvm_has_pml(void)
+{
+	return false;
+}
+
+static bool kvm_log(struct hv *hv, bool on, bool pml)
 {
 	return set_memory(hv, on ? KVM_MEM_LOG_DIRTY_PAGES : 0) || hv_fail(hv, "dirty log");
 }
@@ -202,6 +208,7 @@ const struct hv_ops hv_kvm = {
 	.start = kvm_start,
 	.run = kvm_run,
 	.log = kvm_log,
+	.has_pml = kvm_has_pml,
 	.harvest = kvm_harvest,
 	.exits = kvm_exits,
 	.close = kvm_close,

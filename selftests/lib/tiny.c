@@ -208,7 +208,7 @@ uint64_t tiny_exits(struct tiny *t, const char *kind)
 	return 0;
 }
 
-bool tiny_dirty_bits(void)
+uint64_t tiny_caps(void)
 {
 	struct ferry_info info = { .size = sizeof(info) };
 	int dev = open("/dev/ferry", O_RDWR | O_CLOEXEC);
@@ -216,7 +216,7 @@ bool tiny_dirty_bits(void)
 	if (dev < 0 || ioctl(dev, FERRY_GET_INFO, &info))
 		die("FERRY_GET_INFO");
 	close(dev);
-	return info.caps & FERRY_CAP_DIRTY_AD;
+	return info.caps;
 }
 
 /* ------------------------------------------------------------- modes and tables */

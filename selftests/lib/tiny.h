@@ -92,7 +92,7 @@ void tiny_set_regs(struct tiny *t, const struct ferry_state_general *g);
 uint64_t tiny_reg(struct tiny *t, int reg);
 /* An access that userspace was asked for is finished by the next run; let that be over. */
 void tiny_settle(struct tiny *t);
-bool tiny_dirty_bits(void); /* has this host's nested paging A and D bits? */
+uint64_t tiny_caps(void); /* FERRY_CAP_* of this host */
 uint64_t tiny_exits(struct tiny *t, const char *kind); /* of the vCPU, by name */
 
 /* run->io of a port exit, as one number */

@@ -25,8 +25,10 @@ static u64 *alloc_table(struct machine *m, u64 *pa)
 
 	for (i = 0; i < m->tree.format->levels; i++)
 		entries = max(entries, 1U << m->tree.format->level[i].bits);
-	if (!m->tables_to_give)
+	if (!m->tables_to_give) {
+		m->no_table = true;
 		return NULL;
+	}
 	for (i = 0; i < MAX_TABLES; i++) {
 		if (m->table_used[i])
 			continue;
@@ -89,9 +91,29 @@ static void drop(struct machine *m, struct caches *k)
 		memset(k->table, 0, sizeof(k->table));
 }
 
+/* Only the transition from clear to set is logged, with the page accessed, not the whole leaf. */
+static void set_dirty(struct cpu *c, const struct npt_format *f, u64 *entry)
+{
+	if (c->logging && !(*entry & f->dirty))
+		c->log[c->op.page] = true;
+	*entry |= f->accessed | f->dirty;
+}
+
+static void drain(struct machine *m, struct cpu *c)
+{
+	unsigned int i;
+
+	if (m->rules.no_drain && rnd(m, 2))
+		return;
+	for (i = 0; i < m->nr_pages; i++) {
+		m->marked[i] |= c->log[i];
+		c->log[i] = false;
+	}
+}
+
 static void leave_guest(struct machine *m, struct cpu *c)
 {
-	(void)m;
+	drain(m, c);
 	c->where = LOADED;
 	c->op.stage = OP_NONE;
 	c->interrupt = false;
@@ -135,7 +157,7 @@ static void take_leaf(struct machine *m, struct cpu *c, int level, u64 *entry)
 	}
 	*entry |= f->accessed;
 	if (c->op.kind == OP_WRITE)
-		*entry |= f->dirty;
+		set_dirty(c, f, entry);
 	*t = (struct translation){ true, *entry & f->dirty, level, entry };
 	c->op.stage = c->op.kind == OP_WRITE ? OP_STORE : OP_NONE;
 }
@@ -196,7 +218,7 @@ static void start_step(struct machine *m, struct cpu *c)
 		}
 		if (rnd(m, 4) && npt_present(f, *t->entry) && npt_may_write(f, *t->entry) &&
 		    npt_is_leaf(f, t->level, *t->entry)) {
-			*t->entry |= f->accessed | f->dirty;
+			set_dirty(c, f, t->entry);
 			t->dirty = true;
 			op->stage = OP_STORE;
 			return;
@@ -311,6 +333,7 @@ static void step_cpu(struct machine *m, struct cpu *c)
 			break;
 		}
 		c->where = IN_GUEST;
+		c->logging = m->pml;
 		c->op.stage = OP_NONE;
 		break;
 	case IN_GUEST:
@@ -346,17 +369,11 @@ void machine_run(struct machine *m, unsigned int steps)
 		step(m);
 }
 
-/* ferry_kick_all_sync(): every vCPU gets the request; those in the guest are waited for. */
-void machine_flush(struct machine *m)
+/* Those in the guest have left it since. */
+void machine_kick(struct machine *m)
 {
 	unsigned int i;
 
-	for (i = 0; i < m->nr_vcpus; i++) {
-		m->vcpu[i].request = true;
-		others(m);
-	}
-	if (m->rules.no_kick)
-		return;
 	for (i = 0; i < m->nr_cpus; i++) {
 		struct cpu *c = &m->cpu[i];
 
@@ -375,6 +392,19 @@ void machine_flush(struct machine *m)
 	}
 }
 
+/* ferry_kick_all_sync(): every vCPU gets the request; those in the guest are waited for. */
+void machine_flush(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_vcpus; i++) {
+		m->vcpu[i].request = true;
+		others(m);
+	}
+	if (!m->rules.no_kick)
+		machine_kick(m);
+}
+
 void machine_stop(struct machine *m)
 {
 	unsigned int i;
@@ -385,6 +415,7 @@ void machine_stop(struct machine *m)
 
 		while (c->op.stage != OP_NONE && c->where == IN_GUEST)
 			step_cpu(m, c);
+		drain(m, c);
 		if (c->where != OUTSIDE)
 			put(m, c);
 		c->interrupt = false;

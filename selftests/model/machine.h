@@ -30,6 +30,9 @@ struct rules {
 	bool no_flush_on_move; /* a vCPU comes back to a CPU without a flush */
 	bool keep_walk_caches; /* a flush drops translations only */
 	bool free_before_flush; /* detached tables are freed at once */
+	bool no_kick_for_logs; /* a harvest by logs begins with those it has */
+	bool no_drain; /* a processor that leaves the guest keeps its log for the next exit */
+	bool trust_large; /* a harvest by logs takes a large leaf's entry for one page's */
 };
 
 enum where { OUTSIDE, LOADED, ANNOUNCED, IN_GUEST };
@@ -62,6 +65,8 @@ struct cpu {
 	bool busy; /* in a fault handler; no steps */
 	bool looked; /* request_before_announce */
 	bool interrupt; /* kicked */
+	bool logging; /* as it entered the guest last */
+	bool log[MAX_PAGES]; /* pages whose leaf it has set D in */
 	struct op op;
 	struct caches caches[MAX_VCPUS];
 };
@@ -80,6 +85,9 @@ struct machine {
 	bool tag_by_vm; /* caches are tagged by table root (EPT), not by vCPU (ASID) */
 	bool large; /* fault handler maps large leaves */
 	bool preset; /* fault handler sets A and D itself */
+	bool pml; /* processors keep logs: page-modification logging */
+	bool marked[MAX_PAGES]; /* where they put them as they leave the guest */
+	bool no_table; /* a table was asked for in vain */
 	unsigned int write_share; /* of 16 accesses */
 	unsigned int hot_pages; /* the guest touches [hot_from, hot_from + hot_pages) */
 	unsigned int hot_from;
@@ -107,6 +115,7 @@ void machine_init(struct machine *m, const struct npt_format *f, u64 seed);
 void machine_run(struct machine *m, unsigned int steps); /* let the processors work */
 void machine_stop(struct machine *m); /* all vCPUs out, as ferry_vm_stop() does */
 void machine_flush(struct machine *m); /* set requests, kick, wait */
+void machine_kick(struct machine *m); /* the same without the flush */
 void machine_unmap(struct machine *m, u64 start, u64 end);
 /* Call-backs of the walker; ctx is the machine. Each lets the processors work first. */
 u64 machine_op_read(void *ctx, const u64 *entry);

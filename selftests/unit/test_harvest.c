@@ -130,7 +130,7 @@ static void test_map(const struct npt_format *f)
 		      npt_make_leaf(f, 1, 4 * MIB + 0x1000, true, true)),
 	      NPT_DONE, "a page of it");
 	ok_eq(tables_used, nr, "needs no split");
-	npt_protect(&ops, NULL, &t, GIB, GIB + 0x2000, &nr);
+	npt_take(&ops, NULL, &t, GIB, GIB + 0x2000, f->write, &nr);
 	ok_eq(nr, 2, "two pages write-protected");
 	ok(leaf_at(&t, GIB + 0x1000, &level) ==
 			   npt_make_leaf(f, 1, 4 * MIB + 0x1000, false, true) &&
@@ -138,7 +138,7 @@ static void test_map(const struct npt_format *f)
 	   "the large leaf was split for it");
 	ok_eq(leaf_at(&t, GIB + 0x2000, &level), npt_make_leaf(f, 1, 4 * MIB + 0x2000, true, true),
 	      "the others are untouched");
-	npt_protect(&ops, NULL, &t, 0, npt_limit(f), &nr);
+	npt_take(&ops, NULL, &t, 0, npt_limit(f), f->write, &nr);
 	ok_eq(nr, 1 + 510, "the rest of all");
 
 	/* Rights that a large leaf lacks, for one page of it. */

@@ -35,7 +35,7 @@
 /* ferry_info.caps */
 #define FERRY_CAP_DIRTY_AD (1ULL << 0) /* dirty log from accessed/dirty bits */
 #define FERRY_CAP_DIRTY_WP (1ULL << 1) /* dirty log by write protection */
-#define FERRY_CAP_DIRTY_PML (1ULL << 2)
+#define FERRY_CAP_DIRTY_PML (1ULL << 2) /* dirty log by page-modification logging */
 #define FERRY_CAP_NEXT_RIP (1ULL << 3) /* the CPU reports instruction lengths */
 #define FERRY_CAP_MIGRATE (1ULL << 4)
 #define FERRY_CAP_TSC_SCALE (1ULL << 5)
@@ -233,6 +233,7 @@ struct ferry_memory {
 
 /* ferry_dirty.flags */
 #define FERRY_DIRTY_WRITE_PROTECT (1U << 0) /* START: log by write faults instead of D bits */
+#define FERRY_DIRTY_PML (1U << 1) /* START: log by page-modification logging (FERRY_CAP_DIRTY_PML) */
 
 /**
  * struct ferry_dirty - drive the dirty log (FERRY_DIRTY)

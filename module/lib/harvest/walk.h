@@ -5,7 +5,7 @@
  * Everything here is lock-free against the processors that walk the same tables and set accessed
  * and dirty bits in them, and against other callers of npt_map() and npt_split(): entries change
  * by compare-and-exchange only, and a table, once linked, stays until npt_unmap() takes it out.
- * npt_unmap(), npt_protect() and the harvest exclude one another; that is the caller's business, as
+ * npt_unmap(), npt_take() and the harvest exclude one another; that is the caller's business, as
  * is keeping a table alive until no processor and no walker can hold it (flush, then wait for
  * walkers, then npt_free()).
  *
@@ -200,13 +200,13 @@ static __always_inline u64 npt_change(const struct npt_ops *ops, void *ctx, u64 
 }
 
 /**
- * npt_protect - take the right to write from every leaf in [start, end), splitting large ones
+ * npt_take - take a bit, f->write or f->dirty, from every leaf in [start, end), splitting large ones
  * @nr: out; leaves that had it
  *
- * The caller flushes before it relies on it. A large leaf that cannot be split is protected whole.
+ * The caller flushes before it relies on it. Of a large leaf that cannot be split it is taken whole.
  */
-static __always_inline void npt_protect(const struct npt_ops *ops, void *ctx,
-					const struct npt_tree *t, u64 start, u64 end, u64 *nr)
+static __always_inline void npt_take(const struct npt_ops *ops, void *ctx, const struct npt_tree *t,
+				     u64 start, u64 end, u64 bit, u64 *nr)
 {
 	const struct npt_format *f = t->format;
 	u64 *table[NPT_MAX_LEVELS + 1];
@@ -221,11 +221,11 @@ static __always_inline void npt_protect(const struct npt_ops *ops, void *ctx,
 		entry = &table[level][npt_index(f, level, gpa)];
 		e = ops->read(ctx, entry);
 		if (npt_present(f, e) && npt_is_leaf(f, level, e)) {
-			if (level > 1 && npt_may_write(f, e) &&
+			if (level > 1 && e & bit &&
 			    npt_split_entry(ops, ctx, f, level, entry) == NPT_DONE)
 				continue; /* look again */
-			if (npt_may_write(f, e)) {
-				npt_change(ops, ctx, entry, f->write, 0);
+			if (e & bit) {
+				npt_change(ops, ctx, entry, bit, 0);
 				(*nr)++;
 			}
 		} else if (npt_present(f, e)) {
