@@ -484,9 +484,13 @@ static int cb_fpu(struct insn_cpu *cpu, struct insn_fpu *fpu)
 	return INSN_DONE;
 }
 
+/*
+ * The x87 is initialised too, which kernel_fpu_begin() does not do on 64-bit: an exception that waits in
+ * whatever is there, the VMM's own state or another guest's, would hit the kernel at the first MMX instruction.
+ */
 static void cb_fpu_run(struct insn_cpu *cpu, void (*fn)(void *arg), void *arg)
 {
-	kernel_fpu_begin();
+	kernel_fpu_begin_mask(KFPU_387 | KFPU_MXCSR);
 	fn(arg);
 	kernel_fpu_end();
 }

@@ -384,6 +384,28 @@ static void test_faults(void)
 	ok_eq(tiny_reg(&t, FERRY_RSI), 0x3f000000, "and has changed no register");
 }
 
+TINY_SNIPPET(mmx_device, 64,
+	     "mov $0x38000000, %ebx; pxor %mm1, %mm1; paddb (%rbx), %mm1; movq %mm1, %rax; out %eax, $0xf1\n");
+
+/*
+ * The VMM's own registers are in the CPU when it comes back with an answer. An x87 exception that waits
+ * in them must not hit the host's kernel as it carries out the guest's instruction.
+ */
+static void test_x87_waits(void)
+{
+	static const uint16_t unmasked = 0x37e; /* #IA */
+	int ret;
+
+	TINY_LOAD(&t, TINY_64, mmx_device);
+	ok(tiny_run(&t) == FERRY_EXIT_MMIO, "MMX: a read of a device");
+	memset((void *)t.run->mmio.data, 7, sizeof(t.run->mmio.data));
+	__asm__ volatile("fninit; fldcw %0; fld1; fchs; fsqrt" : : "m"(unmasked) : "st", "st(1)");
+	ret = tiny_run(&t);
+	__asm__ volatile("fnclex; fninit");
+	ok(ret == FERRY_EXIT_IO && tiny_out(&t) == 0x07070707,
+	   "MMX: is carried out while an x87 exception of the VMM's waits");
+}
+
 int main(void)
 {
 	tiny_open(&t, SIZE);
@@ -398,6 +420,7 @@ int main(void)
 	test_ports();
 	test_faults();
 	test_flight();
+	test_x87_waits();
 	tiny_close(&t);
 	return done();
 }
