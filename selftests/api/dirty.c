@@ -120,7 +120,7 @@ TINY_SNIPPET(kernel_writes, 32,
  * For ever: take a random page and count in it, at offset ESI, for a random while; EBX counts on. A
  * page is seldom visited twice, so that a lost report is not made good by the next visit.
  */
-TINY_SNIPPET(storm, 32,
+TINY_SNIPPET(storm, 32, TINY_LOOPS
 	     "1: imul $1664525, %eax, %eax\n"
 	     "add $1013904223, %eax\n"
 	     "mov %eax, %edx\n"

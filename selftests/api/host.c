@@ -20,7 +20,7 @@
 #define ROUNDS 20
 #define LDT_SELECTOR 7 /* entry 0 of the LDT, RPL 3 */
 
-TINY_SNIPPET(spin, 64, "1: jmp 1b");
+TINY_SNIPPET(spin, 64, TINY_LOOPS "1: jmp 1b");
 
 /* The CPUs that we may use, which need not begin with 0. */
 static cpu_set_t ours;

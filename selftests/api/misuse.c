@@ -473,7 +473,7 @@ static void test_stuck(struct tiny *t, int dev)
 
 /* ------------------------------------------------------------- threads, life, death */
 
-TINY_SNIPPET(spin, 64, "1: jmp 1b");
+TINY_SNIPPET(spin, 64, TINY_LOOPS "1: jmp 1b");
 /* A port, an address without memory, a CPUID, again and again. */
 TINY_SNIPPET(exits, 64,
 	     "mov $0x40000000, %rbx\n"

@@ -28,7 +28,7 @@
 
 TINY_SNIPPET(count, 64,
 	     "1: incq 0x100000; mov 0x100000, %eax; out %eax, $0xf1; jmp 1b");
-TINY_SNIPPET(spin, 64, "1: incq 0x100000; jmp 1b");
+TINY_SNIPPET(spin, 64, TINY_LOOPS "1: incq 0x100000; jmp 1b");
 
 static const char *module;
 

@@ -66,6 +66,11 @@ struct tiny {
 	extern const char name##_begin[], name##_end[];                                            \
 	__asm__(".pushsection .rodata\n.code" #bits "\n" #name "_begin:\n" body "\n" #name         \
 		"_end:\n.code64\n.popsection\n")
+/*
+ * Before a loop that nothing but the host ends: with interrupts on. Which physical interrupts end a run is up to
+ * the host's IF (APM 2, 15.21.1), but under SVM, Bochs 2.7 goes by the guest's, and then the host hangs.
+ */
+#define TINY_LOOPS "sti\n"
 #define TINY_LOAD(t, mode, name) tiny_load(t, mode, name##_begin, name##_end - name##_begin)
 
 /* tiny_run() results above the FERRY_EXIT_ values */
