@@ -21,12 +21,13 @@ from kernels import LabError
 IPS = 50000000
 # What a model needs on the kernel command line. With AVX-512 off, its save areas agree again. Without
 # noxsaves, XRSTORS now and then refuses what XSAVES has saved ("Reserved header3 state is not '0'"), on
-# hosts that have never seen ferry.ko too, and the kernel warns of a bad FPU state.
+# hosts that have never seen ferry.ko too, and the kernel warns of a bad FPU state. Without XSAVES the kernel
+# takes XSAVEC, with the same end.
 MODELS = {
     "corei7_skylake_x": "clearcpuid=avx512f noxsaves tsc_early_khz=%d" % (IPS // 1000),
     "corei7_haswell_4770": "", "corei7_ivy_bridge_3770k": "", "corei5_arrandale_m520": "",
     "corei5_lynnfield_750": "", "core2_penryn_t9600": "",
-    "ryzen": "clearcpuid=mwaitx noxsaves", "trinity_apu": "",
+    "ryzen": "clearcpuid=mwaitx,xsavec noxsaves", "trinity_apu": "",
 }
 CMDLINE = "initcall_blacklist=trace_eval_init,init_kprobe_trace,slab_sysfs_init"
 
