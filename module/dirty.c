@@ -52,7 +52,7 @@ struct ferry_dirty_log {
 /* Which of two mechanisms is better depends on the guest; see Documentation/architecture.rst. */
 static bool prefer_pml;
 module_param_named(pml, prefer_pml, bool, 0644);
-MODULE_PARM_DESC(pml, "Log writes by PML where the CPU has it, rather than by dirty bits");
+MODULE_PARM_DESC(pml, "Log writes by PML (page-modification logging) where the CPU has it, not by dirty bits");
 
 /* --------------------------------------------------------------------------- marks */
 

@@ -24,7 +24,7 @@ IPS = 50000000
 # hosts that have never seen ferry.ko too, and the kernel warns of a bad FPU state. Without XSAVES the kernel
 # takes XSAVEC, with the same end.
 MODELS = {
-    "corei7_skylake_x": "clearcpuid=avx512f noxsaves tsc_early_khz=%d" % (IPS // 1000),
+    "corei7_skylake_x": "clearcpuid=avx512f,xsavec noxsaves tsc_early_khz=%d" % (IPS // 1000),
     "corei7_haswell_4770": "", "corei7_ivy_bridge_3770k": "", "corei5_arrandale_m520": "",
     "corei5_lynnfield_750": "", "core2_penryn_t9600": "",
     "ryzen": "clearcpuid=mwaitx,xsavec noxsaves", "trinity_apu": "",
