@@ -79,13 +79,17 @@
 	X(69, LOADIWKEY, FORBIDDEN, insn)                                                          \
 	X(70, ENCLV, FORBIDDEN, insn)                                                              \
 	X(74, BUS_LOCK, NONE, nothing)                                                             \
-	X(75, NOTIFY, INTR, nothing)
+	X(75, NOTIFY, INTR, nothing)                                                               \
+	X(76, SEAMCALL, FORBIDDEN, insn) /* these two exit from any privilege level */             \
+	X(77, TDCALL, FORBIDDEN, insn)                                                             \
+	X(84, RDMSR_IMM, FORBIDDEN, insn)                                                          \
+	X(85, WRMSRNS_IMM, FORBIDDEN, insn)
 
 enum vmx_exit_reason {
 #define X(code, name, kind, decoder) VMX_REASON_##name = (code),
 	VMX_EXITS(X)
 #undef X
-	VMX_NR_REASONS = 76
+	VMX_NR_REASONS = 86
 };
 
 #define VMX_REASON_BASIC 0xffffU
