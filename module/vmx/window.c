@@ -171,15 +171,15 @@ int vmx_open(struct vmx_vcpu *vmx)
 
 	asm volatile("sgdt %0" : "=m"(vmx->gdtr));
 	asm volatile("sidt %0" : "=m"(vmx->idtr));
-	vmx->host_dr7 = raw_dr7();
 	vmx->host_debugctl = vmx_rdmsr(MSR_IA32_DEBUGCTLMSR);
 	asm volatile("sldt %0" : "=m"(vmx->host_ldt));
 	vmx->host_ds = READ_SEGMENT(ds);
 	vmx->host_es = READ_SEGMENT(es);
-	/* An NMI closes a window before vmx_leave() has put these back: then they are known. */
+	/* An NMI may have closed the last window: what vmx_leave() puts back is not there yet. */
 	if (likely(!vmx->unsettled)) {
 		vmx->host_fs = READ_SEGMENT(fs);
 		vmx->host_gs = READ_SEGMENT(gs);
+		vmx->host_dr7 = raw_dr7();
 	}
 	write_host_state(vmx, cpu);
 	if (vmx_hw.perf)
@@ -223,7 +223,7 @@ noinstr void vmx_close(struct vmx_vcpu *vmx)
 		asm volatile("mov %0, %%ds" : : "r"((u32)vmx->host_ds));
 		asm volatile("mov %0, %%es" : : "r"((u32)vmx->host_es));
 	}
-	/* Not while DR0-3 are the guest's: vmx_leave() restores all of them. */
+	/* Not while the addresses in DR0-3 are the guest's: vmx_leave() restores all together. */
 	if (unlikely(vmx->host_dr7 != DR7_AFTER_EXIT) && !vmx->breakpoints)
 		asm volatile("mov %0, %%dr7" : : "r"(vmx->host_dr7));
 	if (unlikely(vmx->host_debugctl))

@@ -4,11 +4,13 @@
  * process change while a guest runs here, and the thread's own limits.
  */
 #include <asm/ldt.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -18,6 +20,7 @@
 #include "../unit/tap.h"
 
 #define ROUNDS 20
+#define USER_DS 0x2b
 #define LDT_SELECTOR 7 /* entry 0 of the LDT, RPL 3 */
 
 TINY_SNIPPET(spin, 64, TINY_LOOPS "1: jmp 1b");
@@ -133,6 +136,67 @@ static void test_ldt(void)
 	tiny_close(&t);
 }
 
+/* Has the kernel interrupt all CPUs by NMIs, to print what they do: not on the console. */
+static void *nmi_sender(void *arg)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY);
+	unsigned int i;
+
+	on_cpu(0);
+	for (i = 0; i < 5; i++) {
+		usleep(20000);
+		if (write(fd, "l", 1) != 1)
+			break;
+	}
+	close(fd);
+	return NULL;
+}
+
+/* What the kernel has printed by order is no complaint: gone from its log, if there was none besides. */
+static bool log_was_clean(void)
+{
+	static char log[1 << 20];
+
+	klogctl(3, log, sizeof(log) - 1);
+	if (strstr(log, "WARNING:") || strstr(log, "BUG:") || strstr(log, "Oops"))
+		return false;
+	klogctl(5, NULL, 0);
+	return true;
+}
+
+/* NMIs come while the guest runs, which goes on at once. A data segment in GS is in nobody's way. */
+static void test_nmi(void)
+{
+	unsigned int selector = 0, i;
+	struct tiny t;
+	pthread_t thread;
+	uint64_t nmis;
+
+	if (CPU_COUNT(&ours) < 2) {
+		skip("one CPU", "NMIs while the guest runs");
+		return;
+	}
+	klogctl(8, NULL, 1);
+	tiny_open(&t, 2 << 20);
+	TINY_LOAD(&t, TINY_64, spin);
+	on_cpu(1);
+	for (i = 0; i < 5; i++) {
+		__asm__ volatile("mov %0, %%gs" : : "r"(USER_DS));
+		pthread_create(&thread, NULL, nmi_sender, NULL);
+		tiny_run_ms(&t, 200);
+		pthread_join(thread, NULL);
+		__asm__ volatile("mov %%gs, %0" : "=r"(selector));
+		if (selector != USER_DS)
+			break;
+	}
+	nmis = tiny_exits(&t, "nmi");
+	ok(nmis > 0, "%llu NMIs of the host's came while the guest ran", (unsigned long long)nmis);
+	ok_eq(selector, USER_DS, "the thread's segment registers have outlived them");
+	ok(log_was_clean(), "the kernel has not complained");
+	__asm__ volatile("mov %0, %%gs" : : "r"(0));
+	tiny_close(&t);
+}
+
 int main(void)
 {
 	struct tiny t;
@@ -142,5 +206,6 @@ int main(void)
 	test_cpu_time(&t);
 	tiny_close(&t);
 	test_ldt();
+	test_nmi();
 	return done();
 }
