@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The processes of a travelling guest: starts the 32-bit ones (crew32) and a 64-bit one, and becomes compute.
+ * The processes of a travelling guest: starts the 32-bit ones (crew32), one for each way into the kernel that
+ * its CPU has, and a 64-bit one; says which; and becomes compute.
  *
  *	crew STEPS [MIB]
  *
@@ -8,10 +9,12 @@
  * signal, and checks that clocks never go back, that vector registers keep their contents, and that its
  * thread's data is where it was. It prints "crew: long round N" every sixteen rounds, or what it LOST.
  */
+#include <cpuid.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -101,16 +104,59 @@ static void live(void)
 	}
 }
 
+/*
+ * What a 32-bit process may do in long mode on the CPU that it sees: SYSENTER is not AMD's, SYSCALL not Intel's
+ * (APM 3, SYSENTER; SDM 2, SYSCALL). A CPU of neither has both.
+ */
+static int has_way(const char *way)
+{
+	unsigned int a, vendor, c, d;
+
+	__cpuid(0, a, vendor, c, d);
+	return !(vendor == signature_AMD_ebx && !strcmp(way, "sysenter")) &&
+	       !(vendor == signature_INTEL_ebx && !strcmp(way, "syscall"));
+}
+
+/* What the kernel said of a 32-bit process's end. */
+static void print_kernels_words(void)
+{
+	static char log[1 << 18];
+	int length = klogctl(3 /* read all */, log, sizeof(log) - 1);
+
+	for (char *line = strtok(log, "\n"); length > 0 && line; line = strtok(NULL, "\n"))
+		if (strstr(line, "crew32["))
+			printf("crew: %s\n", line);
+}
+
+/* Runs a 32-bit process and tells if it ends, which it should not. */
+static void watch(const char *way)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		execl("/bin/crew32", "crew32", way, NULL);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	print_kernels_words();
+	printf("crew: %s LOST: it has ended, status %#x\n", way, (unsigned int)status);
+	fflush(stdout);
+	_exit(1);
+}
+
 int main(int argc, char **argv)
 {
-	static const char *const kinds[] = { "int80", "vdso" };
+	static const char *const ways[] = { "int80", "vdso", "sysenter", "syscall" };
 
-	for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (!fork()) {
-			execl("/bin/crew32", "crew32", kinds[i], NULL);
-			printf("crew: %s LOST: it cannot be run\n", kinds[i]);
-			return 1;
-		}
+	printf("crew: long");
+	for (unsigned int i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		printf("%s%s", has_way(ways[i]) ? " " : "", has_way(ways[i]) ? ways[i] : "");
+	printf("\n");
+	fflush(stdout);
+	for (unsigned int i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (has_way(ways[i]) && !fork())
+			watch(ways[i]);
 	if (!fork())
 		live();
 	execv("/bin/compute", argv);
