@@ -136,9 +136,12 @@ class Host:
         else:
             os.killpg(self.process.pid, signal.SIGKILL)
 
-    def output(self):
+    def output(self, last=None):
+        """All that it has said, or the last so many bytes."""
         try:
             with open(self.log, "rb") as f:
+                if last:
+                    f.seek(max(0, os.path.getsize(self.log) - last))
                 return f.read().decode(errors="replace").replace("\r", "")
         except OSError:
             return ""
