@@ -101,10 +101,10 @@ u64 ferry_guest_tsc(struct ferry_vcpu *vcpu)
 
 /* ---------------------------------------------------------------- writing time */
 
+/* From any thread: what the CPU counts by is the vCPU's own business, before it runs next. */
 static void move_tsc(struct ferry_vcpu *vcpu, u64 offset)
 {
-	vcpu->tsc_offset = offset;
-	ferry_backend->set_tsc(vcpu);
+	WRITE_ONCE(vcpu->tsc_offset, offset);
 	ferry_request(vcpu, FERRY_REQ_CLOCK);
 }
 
@@ -232,6 +232,7 @@ void ferry_clock_update(struct ferry_vcpu *vcpu)
 {
 	struct ferry_vm *vm = vcpu->vm;
 
+	ferry_backend->set_tsc(vcpu);
 	if (vm->clock.wall_clock_due) {
 		vm->clock.wall_clock_due = false;
 		write_wall_clock(vm);

@@ -44,7 +44,7 @@ struct ferry_migration;
 /* Requests to a vCPU, served before its next entry. */
 enum ferry_request {
 	FERRY_REQ_EVENT, /* something to inject may have appeared */
-	FERRY_REQ_CLOCK, /* rewrite the kvmclock page */
+	FERRY_REQ_CLOCK, /* the TSC has moved; rewrite the kvmclock page */
 	FERRY_REQ_FLUSH_GUEST,
 	FERRY_REQ_FLUSH_NESTED,
 	FERRY_REQ_INIT, /* INIT signal latched */
@@ -442,7 +442,7 @@ void ferry_set_tsc_adjust(struct ferry_vcpu *vcpu, u64 adjust);
 u32 ferry_clock_khz(const struct ferry_vm *vm); /* the rate that the guest was born with */
 void ferry_clock_promise(struct ferry_vm *vm, u32 khz); /* by its policy, 0 none; no vCPU exists */
 u64 ferry_tsc_to_ns(struct ferry_vm *vm, u64 ticks); /* ticks of the guest's TSC */
-void ferry_clock_update(struct ferry_vcpu *vcpu); /* FERRY_REQ_CLOCK; writes the page */
+void ferry_clock_update(struct ferry_vcpu *vcpu); /* FERRY_REQ_CLOCK */
 bool ferry_clock_load(struct ferry_vcpu *vcpu, int cpu); /* true: rewrite the page */
 int ferry_clock_msr_write(struct ferry_vcpu *vcpu, u32 index, u64 value);
 int ferry_clock_msr_read(struct ferry_vcpu *vcpu, u32 index, u64 *value);
