@@ -348,18 +348,17 @@ static bool serve_requests(struct ferry_vcpu *vcpu)
 /* ---------------------------------------------------------------- run section */
 
 /*
- * Has this thread to go back to userspace? For a signal, or for work that the kernel does on the way
- * there and nowhere else: limits and timers of CPU time are kept by it, and NUMA balancing.
+ * Does work wait for this thread that the kernel does on the way to userspace and nowhere else? Limits and
+ * timers of CPU time are kept by it, and NUMA balancing. (rseq sets the flag at each preemption, without work.)
  */
-static bool must_return(void)
+static bool has_task_work(void)
 {
-	return signal_pending(current) ||
-	       (test_thread_flag(TIF_NOTIFY_RESUME) && READ_ONCE(current->task_works));
+	return test_thread_flag(TIF_NOTIFY_RESUME) && READ_ONCE(current->task_works);
 }
 
 static bool host_wants_cpu(void)
 {
-	return need_resched() || must_return() || local_softirq_pending();
+	return need_resched() || signal_pending(current) || has_task_work() || local_softirq_pending();
 }
 
 static void leave_error(struct ferry_vcpu *vcpu, u32 reason)
@@ -570,8 +569,13 @@ static int run_loop(struct ferry_vcpu *vcpu)
 				return ret < 0 ? ret : 0;
 			continue;
 		}
-		if (must_return() || READ_ONCE(vcpu->run->immediate_exit))
+		if (signal_pending(current) || READ_ONCE(vcpu->run->immediate_exit))
 			return -EINTR;
+		if (has_task_work()) {
+			/* A signal that is none, as the freezer's: with no other by then, the call goes on. */
+			set_thread_flag(TIF_SIGPENDING);
+			return -ERESTARTSYS;
+		}
 		serve_slow_requests(vcpu);
 		if (!may_run(vcpu)) {
 			if (wait_event_interruptible(vcpu->wq, has_work(vcpu)))
@@ -605,7 +609,7 @@ static long vcpu_run(struct ferry_vcpu *vcpu)
 	end_busy(vcpu);
 	if (!ret && vcpu->run->exit_reason == FERRY_EXIT_HARDWARE_TAKEN)
 		ferry_host_taken();
-	if (ret == -EINTR)
+	if (ret == -EINTR || ret == -ERESTARTSYS)
 		leave_error(vcpu, FERRY_EXIT_INTR);
 	else
 		vcpu->count.user_exits++;

@@ -425,7 +425,7 @@ struct ferry_create_vcpu {
 
 /* ferry_run.exit_reason */
 #define FERRY_EXIT_NONE 0
-#define FERRY_EXIT_INTR 1 /* a signal, immediate_exit or the kernel; FERRY_RUN failed with -EINTR */
+#define FERRY_EXIT_INTR 1 /* a signal or immediate_exit; FERRY_RUN failed with -EINTR */
 #define FERRY_EXIT_IO 2 /* port access nobody in the kernel serves */
 #define FERRY_EXIT_MMIO 3 /* access to a guest-physical address without memory */
 #define FERRY_EXIT_SHUTDOWN 4 /* triple fault */
@@ -490,8 +490,8 @@ struct ferry_run {
 /**
  * struct ferry_vcpu_run - run the vCPU until something needs userspace (FERRY_RUN)
  *
- * Errors: -EINTR signal, immediate_exit, or the kernel had something to do for this thread first: call
- * again; -EBUSY another thread runs this vCPU, -EFAULT, -EINVAL. 0 with ferry_run.exit_reason otherwise.
+ * Errors: -EINTR signal or immediate_exit, -EBUSY another thread runs this vCPU,
+ * -EFAULT, -EINVAL. 0 with ferry_run.exit_reason otherwise.
  */
 struct ferry_vcpu_run {
 	__u32 size;
