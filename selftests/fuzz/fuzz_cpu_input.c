@@ -3,7 +3,7 @@
  * libFuzzer over every parser of CPU descriptions, told apart by content, and over masks.
  * What is accepted must be a valid policy, and the same after print and parse.
  */
-/* fuzz-with: userspace/cpu_input*.c userspace/cpu_build.c userspace/cpu_model.c userspace/cpu_data.c */
+/* fuzz-with: userspace/cpu_input*.c userspace/cpu_exclude.c userspace/cpu_build.c userspace/cpu_model.c userspace/cpu_data.c */
 /* fuzz-with: userspace/cpu_print.c userspace/cpu_resolve.c userspace/policy.c userspace/util.c */
 /* fuzz-with: userspace/libferry.c userspace/opts.c -I/usr/include/libxml2 -Iuserspace -ljson-c -lxml2 */
 #include <libxml/xmlerror.h>
