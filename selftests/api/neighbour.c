@@ -57,8 +57,8 @@ static bool log_says(const char *what)
 	char line[200];
 	bool found;
 
-	snprintf(line, sizeof(line), "dmesg | sed '1,/test mark %u$/d' | grep -q 'ferry: .*%s'", mark,
-		 what);
+	snprintf(line, sizeof(line), "dmesg | awk '/test mark %u$/ { on = 1 } on' | grep -q 'ferry: .*%s'",
+		 mark, what);
 	found = !system(line);
 	snprintf(line, sizeof(line), "echo test mark %u >/dev/kmsg", ++mark);
 	return !system(line) && found;
