@@ -195,6 +195,12 @@ struct ferry_backend {
 	bool (*get_nmi_mask)(struct ferry_vcpu *vcpu);
 	void (*set_nmi_mask)(struct ferry_vcpu *vcpu, bool masked);
 	void (*update_control)(struct ferry_vcpu *vcpu);
+	/*
+	 * PAE's four upper entries, where the CPU holds them from one load to the next; NULL where it reads
+	 * them at each walk. Set with NULL: as ferry_pdptes_from_memory() finds them at the next entry.
+	 */
+	void (*get_pdptes)(struct ferry_vcpu *vcpu, u64 pdpte[4]);
+	void (*set_pdptes)(struct ferry_vcpu *vcpu, const u64 pdpte[4]);
 	void (*update_debug)(struct ferry_vcpu *vcpu);
 	void (*update_policy)(struct ferry_vcpu *vcpu); /* intercepts and MSR bitmap */
 	void (*set_tsc)(struct ferry_vcpu *vcpu); /* from vcpu->tsc_offset and vm->clock.tsc_ratio */

@@ -17,6 +17,10 @@
 	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE |             \
 	 X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
 
+/* Bits whose change loads PAE's four upper entries again, as MOV to CR3 does (SDM 3, 4.4.1). */
+#define PAE_CR0 (X86_CR0_CD | X86_CR0_NW | X86_CR0_PG)
+#define PAE_CR4 (X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP)
+
 #define DR6_FIXED_1 0xffff0ff0ULL
 #define DR6_VOLATILE 0x0000e00fULL
 #define DR7_FIXED_1 0x400ULL
@@ -95,23 +99,51 @@ int ferry_set_efer(struct ferry_vcpu *vcpu, u64 value)
 	return 0;
 }
 
-/*
- * Whether PAE paging can be had with these: a load of CR3, or a change of CR0 or CR4 that loads the four
- * upper entries, is #GP if a present one has a reserved bit (SDM 3, 4.4.1; APM 3, MOV CRn). A page that was
- * never touched is all zero.
- */
-static bool pdptes_valid(struct ferry_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
+static bool pdpte_valid(struct ferry_vcpu *vcpu, u64 pdpte)
 {
-	u64 reserved = insn_pdpte_reserved(vcpu->vm->phys_bits), pdpte[4];
+	return !(pdpte & 1) || !(pdpte & insn_pdpte_reserved(vcpu->vm->phys_bits));
+}
+
+/* A page that was never touched is all zero. */
+static void read_pdptes(struct ferry_vcpu *vcpu, u64 cr3, u64 pdpte[4])
+{
+	if (ferry_mem_read(vcpu->vm, cr3 & 0xffffffe0, pdpte, 4 * sizeof(*pdpte)))
+		memset(pdpte, 0, 4 * sizeof(*pdpte));
+}
+
+/*
+ * A load of CR3, or a change of CR0 or CR4 that loads PAE's four upper entries, is #GP if a present one has a
+ * reserved bit (SDM 3, 4.4.1; APM 3, MOV CRn). They are read once: another vCPU may write them meanwhile.
+ */
+static int load_pdptes(struct ferry_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
+{
+	u64 pdpte[4];
 	size_t i;
 
-	if (!ferry_pae_paging(cr0, cr4, vcpu->efer) ||
-	    ferry_mem_read(vcpu->vm, cr3 & 0xffffffe0, pdpte, sizeof(pdpte)))
-		return true;
+	if (!ferry_pae_paging(cr0, cr4, vcpu->efer))
+		return 0;
+	read_pdptes(vcpu, cr3, pdpte);
 	for (i = 0; i < ARRAY_SIZE(pdpte); i++)
-		if ((pdpte[i] & 1) && (pdpte[i] & reserved))
-			return false;
-	return true;
+		if (!pdpte_valid(vcpu, pdpte[i]))
+			return -EINVAL;
+	if (ferry_backend->set_pdptes)
+		ferry_backend->set_pdptes(vcpu, pdpte);
+	return 0;
+}
+
+/**
+ * ferry_pdptes_from_memory() - PAE's upper entries of a guest that comes from where no CPU held them
+ * @vcpu: the vCPU
+ * @pdpte: [OUT] what CR3 points to; absent what a walk there would have found a reserved bit in
+ */
+void ferry_pdptes_from_memory(struct ferry_vcpu *vcpu, u64 pdpte[4])
+{
+	size_t i;
+
+	read_pdptes(vcpu, vcpu->cr3, pdpte);
+	for (i = 0; i < 4; i++)
+		if (!pdpte_valid(vcpu, pdpte[i]))
+			pdpte[i] = 0;
 }
 
 int ferry_set_cr4(struct ferry_vcpu *vcpu, u64 val)
@@ -125,7 +157,7 @@ int ferry_set_cr4(struct ferry_vcpu *vcpu, u64 val)
 		return -EINVAL;
 	if ((val & ~old & X86_CR4_PCIDE) && (!lma || (vcpu->cr3 & 0xfff)))
 		return -EINVAL;
-	if (((val ^ old) & FERRY_PAE_CR4) && !pdptes_valid(vcpu, vcpu->cr0, vcpu->cr3, val))
+	if (((val ^ old) & PAE_CR4) && load_pdptes(vcpu, vcpu->cr0, vcpu->cr3, val))
 		return -EINVAL;
 	vcpu->cr4 = val;
 	vcpu->seen_cr4 |= val;
@@ -161,8 +193,6 @@ int ferry_set_cr0(struct ferry_vcpu *vcpu, u64 val)
 		if (vcpu->vm->guest_vendor == FERRY_VENDOR_INTEL && !(tr.attrib & SEG_TSS32))
 			return -EINVAL;
 		efer |= EFER_LMA;
-	} else if (((val ^ old) & FERRY_PAE_CR0) && !pdptes_valid(vcpu, val, vcpu->cr3, vcpu->cr4)) {
-		return -EINVAL;
 	}
 	if (old & ~val & X86_CR0_PG) {
 		if (vcpu->cr4 & X86_CR4_PCIDE)
@@ -171,6 +201,8 @@ int ferry_set_cr0(struct ferry_vcpu *vcpu, u64 val)
 			return -EINVAL;
 		efer &= ~EFER_LMA;
 	}
+	if (((val ^ old) & PAE_CR0) && !(efer & EFER_LMA) && load_pdptes(vcpu, val, vcpu->cr3, vcpu->cr4))
+		return -EINVAL;
 	vcpu->cr0 = val;
 	activated = efer & ~vcpu->efer & EFER_LMA;
 	vcpu->efer = efer;
@@ -199,7 +231,7 @@ int ferry_set_cr3(struct ferry_vcpu *vcpu, u64 val)
 			return -EINVAL;
 	} else {
 		val = (u32)val;
-		if (!pdptes_valid(vcpu, vcpu->cr0, val, vcpu->cr4))
+		if (load_pdptes(vcpu, vcpu->cr0, val, vcpu->cr4))
 			return -EINVAL;
 	}
 	vcpu->cr3 = val;
@@ -293,6 +325,7 @@ int ferry_set_dr(struct ferry_vcpu *vcpu, int nr, u64 val)
 int ferry_check_control(struct ferry_vcpu *vcpu, const struct ferry_state_control *c)
 {
 	bool pg = c->cr0 & X86_CR0_PG;
+	size_t i;
 
 	if ((c->cr0 & ~(u64)CR0_KNOWN) || (c->cr4 & ~ferry_cr4_allowed(vcpu->vm)) ||
 	    (c->efer & ~ferry_efer_allowed(vcpu->vm)) || c->cr8 > 15)
@@ -310,6 +343,13 @@ int ferry_check_control(struct ferry_vcpu *vcpu, const struct ferry_state_contro
 		return -EINVAL;
 	if (c->flags & ~(u64)FERRY_CONTROL_PDPTRS)
 		return -EINVAL;
+	if (c->flags & FERRY_CONTROL_PDPTRS) {
+		if (!ferry_pae_paging(c->cr0, c->cr4, c->efer))
+			return -EINVAL;
+		for (i = 0; i < ARRAY_SIZE(c->pdpte); i++)
+			if (!pdpte_valid(vcpu, c->pdpte[i]))
+				return -EINVAL;
+	}
 	return 0;
 }
 
@@ -326,5 +366,7 @@ void ferry_load_control(struct ferry_vcpu *vcpu, const struct ferry_state_contro
 	vcpu->seen_xcr0 |= c->xcr0;
 	ferry_lapic_set_cr8(vcpu, c->cr8);
 	ferry_backend->update_control(vcpu);
+	if (ferry_backend->set_pdptes)
+		ferry_backend->set_pdptes(vcpu, c->flags & FERRY_CONTROL_PDPTRS ? c->pdpte : NULL);
 	ferry_backend->flush_guest(vcpu);
 }

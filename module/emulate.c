@@ -296,7 +296,7 @@ static enum ferry_next finish_port(struct ferry_emulation *em)
 			memcpy(rax, &data, em->port.width);
 	}
 	vcpu->exit.insn_len = em->port.insn_len;
-	return ferry_skip_insn(vcpu, FERRY_STAGE_SLEEP) ? FERRY_RESUME : FERRY_NEXT_STAGE;
+	return ferry_skip_insn(vcpu) ? FERRY_RESUME : FERRY_NEXT_STAGE;
 }
 
 /**

@@ -141,6 +141,10 @@ void ferry_walk_init(struct ferry_emulation *em, struct insn_walk *walk, bool us
 		.set_entry = walk_set,
 		.ctx = em,
 	};
+	if (ferry_backend->get_pdptes && ferry_pae_paging(vcpu->cr0, vcpu->cr4, vcpu->efer)) {
+		walk->has_pdpte = true;
+		ferry_backend->get_pdptes(vcpu, walk->pdpte);
+	}
 }
 
 static int translate(struct insn_cpu *cpu, u64 linear, u32 acc, u64 *gpa)

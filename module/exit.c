@@ -24,7 +24,7 @@
 /* ------------------------------------------------------------------- services */
 
 /* 0: the bytes cannot be read in this context. */
-static u32 insn_length(struct ferry_vcpu *vcpu, enum ferry_stage stage)
+static u32 insn_length(struct ferry_vcpu *vcpu)
 {
 	if (!vcpu->exit.insn_len)
 		vcpu->exit.insn_len = ferry_bare_length(vcpu);
@@ -33,9 +33,9 @@ static u32 insn_length(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 	return vcpu->exit.insn_len;
 }
 
-bool ferry_skip_insn(struct ferry_vcpu *vcpu, enum ferry_stage stage)
+bool ferry_skip_insn(struct ferry_vcpu *vcpu)
 {
-	u32 len = insn_length(vcpu, stage);
+	u32 len = insn_length(vcpu);
 	u64 next;
 
 	if (!len)
@@ -103,7 +103,7 @@ static enum ferry_next on_cpuid(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 		ferry_queue_gp(vcpu, 0);
 		return FERRY_RESUME;
 	}
-	if (!ferry_skip_insn(vcpu, stage))
+	if (!ferry_skip_insn(vcpu))
 		return FERRY_NEXT_STAGE;
 	leaf = eax;
 	subleaf = ecx;
@@ -118,7 +118,7 @@ static enum ferry_next on_cpuid(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 
 static enum ferry_next on_hlt(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 {
-	if (stage != FERRY_STAGE_SLEEP || !ferry_skip_insn(vcpu, stage))
+	if (stage != FERRY_STAGE_SLEEP || !ferry_skip_insn(vcpu))
 		return FERRY_NEXT_STAGE;
 	WRITE_ONCE(vcpu->mp_state, FERRY_MP_HALTED);
 	vcpu->count.halts++;
@@ -157,7 +157,7 @@ static enum ferry_next on_io(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 	if (in)
 		vcpu->regs[FERRY_RAX] = merge_by_width(rax, data, width);
 	/* The CPU tells the length of port instructions on both vendors (APM 15.10.2, SDM 27.2.5). */
-	ferry_skip_insn(vcpu, stage);
+	ferry_skip_insn(vcpu);
 	return FERRY_RESUME;
 }
 
@@ -173,7 +173,7 @@ static enum ferry_next on_rdmsr(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 		ferry_queue_gp(vcpu, 0);
 		return FERRY_RESUME;
 	}
-	if (!ferry_skip_insn(vcpu, stage))
+	if (!ferry_skip_insn(vcpu))
 		return FERRY_NEXT_STAGE;
 	vcpu->regs[FERRY_RAX] = (u32)value;
 	vcpu->regs[FERRY_RDX] = value >> 32;
@@ -187,14 +187,14 @@ static enum ferry_next on_wrmsr(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 	int ret;
 
 	/* The write must not happen twice: make sure of the length before it. */
-	if (!insn_length(vcpu, stage))
+	if (!insn_length(vcpu))
 		return FERRY_NEXT_STAGE;
 	ret = ferry_msr_write(vcpu, index, value, false);
 	trace_ferry_msr(vcpu->id, index, value, true, ret);
 	if (ret)
 		ferry_queue_gp(vcpu, 0);
 	else
-		ferry_skip_insn(vcpu, stage);
+		ferry_skip_insn(vcpu);
 	return FERRY_RESUME;
 }
 
@@ -237,7 +237,7 @@ static enum ferry_next on_emulate(struct ferry_vcpu *vcpu, enum ferry_stage stag
 /* No paravirtual call is offered: KVM's "no such call" (1000), and only the kernel may ask. */
 static enum ferry_next on_hypercall(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 {
-	if (!ferry_skip_insn(vcpu, stage))
+	if (!ferry_skip_insn(vcpu))
 		return FERRY_NEXT_STAGE;
 	vcpu->regs[FERRY_RAX] = ferry_backend->cpl(vcpu) ? -1LL : -1000LL;
 	return FERRY_RESUME;
@@ -290,7 +290,7 @@ static enum ferry_next on_xsetbv(struct ferry_vcpu *vcpu, enum ferry_stage stage
 		ferry_queue_gp(vcpu, 0);
 		return FERRY_RESUME;
 	}
-	if (!ferry_skip_insn(vcpu, stage))
+	if (!ferry_skip_insn(vcpu))
 		return FERRY_NEXT_STAGE;
 	ferry_set_xcr0(vcpu, value);
 	return FERRY_RESUME;
@@ -315,7 +315,7 @@ static enum ferry_next on_forbidden(struct ferry_vcpu *vcpu, enum ferry_stage st
  */
 static enum ferry_next on_skip(struct ferry_vcpu *vcpu, enum ferry_stage stage)
 {
-	return ferry_skip_insn(vcpu, stage) ? FERRY_RESUME : FERRY_NEXT_STAGE;
+	return ferry_skip_insn(vcpu) ? FERRY_RESUME : FERRY_NEXT_STAGE;
 }
 
 static enum ferry_next on_shutdown(struct ferry_vcpu *vcpu, enum ferry_stage stage)

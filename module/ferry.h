@@ -275,7 +275,7 @@ enum ferry_next ferry_handle_exit(struct ferry_vcpu *vcpu, enum ferry_stage stag
 const char *ferry_exit_kind_name(u32 kind);
 /* Advance RIP over the exiting instruction, end its shadow, raise #DB for TF.
  * false: its bytes could not be read in this context, nothing changed. */
-bool ferry_skip_insn(struct ferry_vcpu *vcpu, enum ferry_stage stage);
+bool ferry_skip_insn(struct ferry_vcpu *vcpu);
 /* length.c: the quick answer where the CPU gives none; 0 = ask ferry_insn_length() */
 u32 ferry_bare_length(struct ferry_vcpu *vcpu);
 void ferry_exit_error(struct ferry_vcpu *vcpu, u32 kind, const char *fmt, ...) __printf(3, 4);

@@ -153,6 +153,10 @@ static int get_control(struct ferry_vcpu *vcpu, void *buf)
 		.efer = vcpu->efer,
 		.xcr0 = vcpu->xcr0,
 	};
+	if (ferry_backend->get_pdptes && ferry_pae_paging(c->cr0, c->cr4, c->efer)) {
+		c->flags = FERRY_CONTROL_PDPTRS;
+		ferry_backend->get_pdptes(vcpu, c->pdpte);
+	}
 	return sizeof(*c);
 }
 

@@ -236,7 +236,7 @@ static int check_pdptes(const struct ferry_vcpu *vcpu, const struct vmx_vcpu *vm
 	u64 reserved = 0x1e6 | ~(BIT_ULL(vmx_hw.phys_bits) - 1);
 	int i;
 
-	if (!vmx_pae_paging(vcpu))
+	if (!vmx->pae)
 		return FINE;
 	for (i = 0; i < 4; i++) {
 		*value = vmx_read(VMX_GUEST_PDPTE0 + 2 * i);

@@ -74,13 +74,12 @@ void vmx_reset_state(struct ferry_vcpu *vcpu)
 	vmx->gdt_limit = 0xffff;
 	vmx->idt_limit = 0xffff;
 	vmx->interruptibility = 0;
-	vmx->pending_debug = 0;
+	vmx->pae = false;
 	vmx->cr8 = 0xff; /* unlike any: vmx_set_cr8() writes */
 	vmx->tpr_threshold = 0;
 	vmx->primary = vmx_hw.primary;
 	vmx->event.type = FERRY_EVENT_NONE;
 	vmx->pat = vmx->pat ?: PAT_RESET;
-	vmx->pae_cr0 = 0;
 	vmx->dirty |= VMX_D_ALL;
 	vmx->dirty &= ~VMX_D_EVENT;
 	vmx_update_policy(vcpu);
@@ -278,17 +277,13 @@ u64 vmx_real_cr4(const struct ferry_vcpu *vcpu)
 	return vcpu->cr4 | vmx_hw.host_mce | vmx_hw.cr4_fixed0;
 }
 
-bool vmx_pae_paging(const struct ferry_vcpu *vcpu)
-{
-	return ferry_pae_paging(vcpu->cr0, vcpu->cr4, vcpu->efer);
-}
-
 void vmx_update_control(struct ferry_vcpu *vcpu)
 {
 	bool no_sysenter = (vcpu->efer & EFER_LMA) && !ferry_guest_has_intel_sysenter(vcpu->vm);
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmx->dirty |= VMX_D_CONTROL;
+	vmx->pae = ferry_pae_paging(vcpu->cr0, vcpu->cr4, vcpu->efer);
 	/* The run loop asks vmx_can_enter() when it begins a round. */
 	if (unlikely(!vmx_hw.unrestricted))
 		ferry_request(vcpu, FERRY_REQ_EVENT);
@@ -296,15 +291,27 @@ void vmx_update_control(struct ferry_vcpu *vcpu)
 		vmx->no_sysenter = no_sysenter;
 		vmx->dirty |= VMX_D_SYSENTER | VMX_D_POLICY;
 	}
-	if (!vmx_pae_paging(vcpu)) {
-		vmx->pae_cr0 = 0;
-		return;
-	}
-	if (((vcpu->cr0 ^ vmx->pae_cr0) & FERRY_PAE_CR0) || ((vcpu->cr4 ^ vmx->pae_cr4) & FERRY_PAE_CR4) ||
-	    vcpu->cr3 != vmx->hw_cr3)
-		vmx->dirty |= VMX_D_PDPTES;
-	vmx->pae_cr0 = vcpu->cr0;
-	vmx->pae_cr4 = vcpu->cr4;
+}
+
+void vmx_get_pdptes(struct ferry_vcpu *vcpu, u64 pdpte[4])
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	if (vmx->pdptes_absent)
+		ferry_pdptes_from_memory(vcpu, vmx->pdpte);
+	else
+		vmx_sync_pdptes(vmx);
+	memcpy(pdpte, vmx->pdpte, sizeof(vmx->pdpte));
+}
+
+void vmx_set_pdptes(struct ferry_vcpu *vcpu, const u64 pdpte[4])
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	vmx->pdptes_absent = !pdpte;
+	if (pdpte)
+		memcpy(vmx->pdpte, pdpte, sizeof(vmx->pdpte));
+	vmx->dirty |= VMX_D_PDPTES;
 }
 
 void vmx_update_debug(struct ferry_vcpu *vcpu)

@@ -10,6 +10,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "../control.h"
 #include "vmx.h"
 
 #define DEBUGCTL_NONE 0
@@ -43,17 +44,26 @@ void vmx_sync_segments(struct vmx_vcpu *vmx)
 		read_segments(vmx);
 }
 
-/* CR3, interruptibility and the general registers are read after every run. */
-noinstr void vmx_sync_all(struct vmx_vcpu *vmx)
+static __always_inline void read_pdptes(struct vmx_vcpu *vmx)
 {
 	int i;
 
-	if (!vmx->stale)
-		return;
-	read_segments(vmx);
-	vmx->pending_debug = vmx_read(VMX_GUEST_PENDING_DEBUG);
-	for (i = 0; i < 4; i++)
+	for (i = 0; vmx->pae && !(vmx->dirty & VMX_D_PDPTES) && i < 4; i++)
 		vmx->pdpte[i] = vmx_read(VMX_GUEST_PDPTE0 + 2 * i);
+}
+
+void vmx_sync_pdptes(struct vmx_vcpu *vmx)
+{
+	if (vmx->window)
+		read_pdptes(vmx);
+}
+
+/* CR3, interruptibility and the general registers are read after every run. */
+noinstr void vmx_sync_all(struct vmx_vcpu *vmx)
+{
+	if (vmx->stale)
+		read_segments(vmx);
+	read_pdptes(vmx);
 }
 
 /* ------------------------------------------------------------------------- writing */
@@ -96,24 +106,19 @@ static void write_control(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx)
 		  vmx_hw.entry | (efer & EFER_LMA ? VMX_ENTRY_GUEST_64 : 0));
 }
 
-/*
- * PAE paging keeps its four top entries inside the CPU. The core has changed CR0, CR3 or CR4 like
- * an instruction that loads them would have. A page that was never touched is all zero.
- */
+/* PAE paging keeps its four upper entries inside the CPU. */
 static void write_pdptes(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	int i;
 
-	if (!vmx_pae_paging(vcpu))
+	if (!vmx->pae)
 		return;
-	if (ferry_mem_read(vcpu->vm, vcpu->cr3 & 0xffffffe0, vmx->pdpte,
-				  sizeof(vmx->pdpte)))
-		memset(vmx->pdpte, 0, sizeof(vmx->pdpte));
-	for (i = 0; i < 4; i++) {
+	if (vmx->pdptes_absent)
+		ferry_pdptes_from_memory(vcpu, vmx->pdpte);
+	vmx->pdptes_absent = false;
+	for (i = 0; i < 4; i++)
 		/* What an emulated AMD host has put there (insn_pdpte_reserved()) VM entry would refuse. */
-		vmx->pdpte[i] &= ~BIT_ULL(5);
-		vmx_write(VMX_GUEST_PDPTE0 + 2 * i, vmx->pdpte[i]);
-	}
+		vmx_write(VMX_GUEST_PDPTE0 + 2 * i, vmx->pdpte[i] & ~BIT_ULL(5));
 }
 
 static void write_constant(struct vmx_vcpu *vmx)
@@ -218,9 +223,8 @@ void vmx_write_dirty(struct ferry_vcpu *vcpu)
 		vmx_write(VMX_GUEST_INTERRUPTIBILITY, vmx->interruptibility);
 	if (dirty & VMX_D_PENDING) {
 		/* In a shadow the trap of a stepped instruction waits (SDM 27.3.1.5). */
-		vmx->pending_debug = (vmx->interruptibility & VMX_BLOCKED_SHADOW) &&
-				     (vcpu->rflags & X86_EFLAGS_TF) ? VMX_PENDING_BS : 0;
-		vmx_write(VMX_GUEST_PENDING_DEBUG, vmx->pending_debug);
+		vmx_write(VMX_GUEST_PENDING_DEBUG, (vmx->interruptibility & VMX_BLOCKED_SHADOW) &&
+						   (vcpu->rflags & X86_EFLAGS_TF) ? VMX_PENDING_BS : 0);
 	}
 	if (dirty & VMX_D_SYSENTER) {
 		/* A null selector makes SYSENTER and SYSEXIT #GP(0): see foreign.c. */

@@ -41,6 +41,7 @@
  * @unrestricted: guests may run without paging and in real mode
  * @efer_list: no EFER controls: the MSR lists switch it
  * @host_mce: CR4.MCE as the host has it
+ * @split_lock_detect: the CPU can raise #AC for split locks, guests' too
  * @flush_l1d: L1TF: the L1 data cache is flushed before a window's first entry
  * @perf: counters that must stand still while a guest runs may exist
  * @pml: the CPU can log which leaves it sets D in
@@ -63,6 +64,7 @@ struct vmx_hardware {
 	bool efer_list;
 	bool tsc_aux;
 	bool spec_ctrl;
+	bool split_lock_detect;
 	bool flush_l1d;
 	bool perf;
 	bool pml;
@@ -111,7 +113,7 @@ DECLARE_PER_CPU(struct vmx_cpu, vmx_cpus);
 #define VMX_D_PRIMARY BIT(7) /* windows */
 #define VMX_D_EVENT BIT(8) /* an event to inject */
 #define VMX_D_TPR BIT(9)
-#define VMX_D_PDPTES BIT(10) /* to be read from guest memory */
+#define VMX_D_PDPTES BIT(10)
 #define VMX_D_CONSTANT BIT(11) /* written once */
 #define VMX_D_INVEPT BIT(12)
 #define VMX_D_INVVPID BIT(13)
@@ -200,7 +202,6 @@ struct vmx_vcpu {
 
 	/* what the VMCS has */
 	u64 hw_rip, hw_rsp, hw_rflags, hw_cr3;
-	u64 pae_cr0, pae_cr3, pae_cr4; /* with which pdpte[] was loaded last */
 	u32 primary; /* wanted; windows come and go */
 
 	/* the copy */
@@ -208,8 +209,9 @@ struct vmx_vcpu {
 	u64 gdt_base, idt_base;
 	u32 gdt_limit, idt_limit;
 	u32 interruptibility;
-	u64 pending_debug;
 	u64 pdpte[4];
+	bool pae; /* paging: they are used */
+	bool pdptes_absent; /* they come from guest memory yet */
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 	u64 star, lstar, cstar, sfmask, kernel_gs_base, pat;
 	u8 cr8;
@@ -223,6 +225,7 @@ struct vmx_vcpu {
 	u64 host_cr4;
 	u64 host_dr7;
 	u64 host_debugctl;
+	u64 host_test_ctrl; /* while it is loaded; 0 where nothing of it is to be put back */
 	u64 host_perf;
 	u64 host_pebs;
 	u16 host_ds, host_es, host_fs, host_gs, host_ldt;
@@ -276,6 +279,7 @@ int vmx_enter(struct ferry_vcpu *vcpu);
 
 /* sync.c */
 void vmx_sync_segments(struct vmx_vcpu *vmx); /* in a window or not: afterwards seg[] is right */
+void vmx_sync_pdptes(struct vmx_vcpu *vmx); /* likewise, pdpte[] */
 void vmx_sync_all(struct vmx_vcpu *vmx); /* at a window's close */
 void vmx_write_dirty(struct ferry_vcpu *vcpu);
 
@@ -311,7 +315,8 @@ int vmx_get_msr(struct ferry_vcpu *vcpu, u32 index, u64 *value);
 int vmx_set_msr(struct ferry_vcpu *vcpu, u32 index, u64 value);
 int vmx_cpl(struct ferry_vcpu *vcpu);
 bool vmx_code64(struct ferry_vcpu *vcpu);
-bool vmx_pae_paging(const struct ferry_vcpu *vcpu);
+void vmx_get_pdptes(struct ferry_vcpu *vcpu, u64 pdpte[4]);
+void vmx_set_pdptes(struct ferry_vcpu *vcpu, const u64 pdpte[4]);
 void vmx_update_control(struct ferry_vcpu *vcpu);
 void vmx_update_debug(struct ferry_vcpu *vcpu);
 void vmx_update_policy(struct ferry_vcpu *vcpu);

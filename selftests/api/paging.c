@@ -441,6 +441,7 @@ static void test_user(void)
 static void test_pdptes(void)
 {
 	uint32_t va = page(0), at, other;
+	struct ferry_state_control c;
 	uint64_t good;
 
 	if (!is_pae())
@@ -452,6 +453,21 @@ static void test_pdptes(void)
 	entry_put(at, entry_get(other) & ~A);
 	order(INVLPG, va);
 	is(did(READ, va, 0), nested_pdptes ? 0xf0000009 : 0xf0000001, "an upper entry replaced");
+	tiny_settle(&t);
+	tiny_get(&t, FERRY_STATE_CONTROL, &c, sizeof(c));
+	is(c.flags, nested_pdptes ? 0 : FERRY_CONTROL_PDPTRS, "they are state where the CPU holds them");
+	is(tiny_set(&t, FERRY_STATE_CONTROL, &c, sizeof(c)), 0, "which can be set");
+	is(did(READ, va, 0), nested_pdptes ? 0xf0000009 : 0xf0000001, "and is as before");
+	tiny_settle(&t);
+	c.flags = FERRY_CONTROL_PDPTRS;
+	c.pdpte[3] = 1ull << 52 | P;
+	is(tiny_set(&t, FERRY_STATE_CONTROL, &c, sizeof(c)) != 0, true, "a wrong one cannot");
+	c.flags = 0;
+	is(tiny_set(&t, FERRY_STATE_CONTROL, &c, sizeof(c)), 0, "state without them");
+	is(did(READ, va, 0), 0xf0000009, "has those in memory");
+	entry_put(at, good);
+	order(SET_CR3, TABLES);
+	entry_put(at, entry_get(other) & ~A);
 	order(SET_CR3, TABLES);
 	is(did(READ, va, 0), 0xf0000009, "and CR3 loaded");
 	entry_put(at, good);
@@ -463,7 +479,7 @@ static void test_pdptes(void)
 	order(SET_CR4, m->cr4 | 0x600);
 
 	entry_put(at, good | 1ull << 52);
-	if (!nested_pdptes || !hardware) {
+	if (!(nested_pdptes && hardware)) {
 		is(did(SET_CR3, TABLES, 0), OTHER | 13, "a reserved bit in one, MOV to CR3");
 	} else {
 		order(SET_CR3, TABLES);
@@ -580,7 +596,7 @@ int main(void)
 	for (way = 0; way < NR_WAYS; way++) {
 		how = names[way];
 		hardware = way != EMULATED;
-		nested_pdptes = !hardware || host_is_amd();
+		nested_pdptes = host_is_amd();
 		if (hardware)
 			tiny_open(&t, SIZE);
 		else

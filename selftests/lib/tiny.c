@@ -317,6 +317,7 @@ static void set_mode(struct tiny *t, enum tiny_mode mode)
 	c.cr2 = 0;
 	c.cr3 = TABLES;
 	c.cr8 = 0;
+	c.flags = 0;
 	data.selector = TINY_DS;
 	switch (mode) {
 	case TINY_REAL:

@@ -135,6 +135,9 @@ void world_canonical(struct world *w)
 	memcpy(area + 512, &bv, 8);
 	w->fpu.xfeatures = 0;
 	w->fpu.length = end;
+	/* Not all CPUs hold PAE's upper entries: api/paging has tests of them. */
+	w->control.flags &= ~(__u64)FERRY_CONTROL_PDPTRS;
+	memset(w->control.pdpte, 0, sizeof(w->control.pdpte));
 	memset(area + end, 0, FERRY_MAX_XSAVE - end);
 }
 

@@ -88,8 +88,17 @@ struct ferry_state_segments {
 };
 
 /* ferry_state_control.flags */
-#define FERRY_CONTROL_PDPTRS (1U << 0) /* pdpte[] is valid (PAE paging) */
+#define FERRY_CONTROL_PDPTRS (1U << 0) /* pdpte[] is valid */
 
+/**
+ * struct ferry_state_control - control registers, EFER and XCR0
+ * @flags: FERRY_CONTROL_*; whoever changes @cr0, @cr3 or @cr4 clears PDPTRS
+ * @pdpte: PAE paging's four upper entries, which Intel CPUs hold from one load of CR3 to the next (SDM 3, 4.4.1)
+ *         and AMD's read at each walk (APM 2, 15.25.10). Without PDPTRS they come from the memory at @cr3.
+ *
+ * FERRY_SET_STATE fails with EINVAL if no CPU could be in that state, or not under the VM's policy; with PDPTRS
+ * outside PAE paging; and with a present entry that has reserved bits.
+ */
 struct ferry_state_control {
 	__u64 cr0;
 	__u64 cr2;

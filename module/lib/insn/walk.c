@@ -67,13 +67,13 @@ static u64 reserved_bits(const struct insn_walk *w, const struct format *f, unsi
 		return w->phys_bits >= 40 ? 1ULL << 21 :
 		       bits_from_to(w->phys_bits < 32 ? 13 : w->phys_bits - 32 + 13, 21);
 	}
+	if (f == &pae && level == 3)
+		return insn_pdpte_reserved(w->phys_bits);
 	rsvd = bits_from_to(w->phys_bits, 51);
 	if (!(w->efer & EFER_NXE))
 		rsvd |= PTE_NX;
 	if (f == &pae) {
 		rsvd |= bits_from_to(52, 62);
-		if (level == 3)
-			return insn_pdpte_reserved(w->phys_bits);
 	} else if (level > 3 || (level == 3 && !w->gbpages)) {
 		rsvd |= PTE_PS;
 	}
