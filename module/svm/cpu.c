@@ -211,6 +211,24 @@ static void check_asid(const struct svm_cpu *cpu, struct svm_vcpu *svm, int nr)
 	svm->vmcb->control.clean = 0; /* what a CPU caches of a VMCB is its own */
 }
 
+/*
+ * DEBUGCTL is not switched without LBR virtualisation (APM 2, 15.23): a bus-lock trap that the host has set would
+ * be the guest's #DB, and the host's BTF make of the guest's single steps steps from branch to branch.
+ */
+static void put_debugctl_by(struct svm_vcpu *svm)
+{
+	svm->host_debugctl = svm_rdmsr(MSR_IA32_DEBUGCTLMSR);
+	if (unlikely(svm->host_debugctl))
+		svm_wrmsr(MSR_IA32_DEBUGCTLMSR, 0);
+}
+
+static void bring_debugctl_back(struct svm_vcpu *svm)
+{
+	/* With what an interrupt handler has set since: perf does. */
+	if (unlikely(svm->host_debugctl))
+		svm_wrmsr(MSR_IA32_DEBUGCTLMSR, svm->host_debugctl | svm_rdmsr(MSR_IA32_DEBUGCTLMSR));
+}
+
 void svm_load(struct ferry_vcpu *vcpu, int nr)
 {
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
@@ -221,6 +239,7 @@ void svm_load(struct ferry_vcpu *vcpu, int nr)
 	separate_guests(cpu, svm);
 	if (svm_hw.spec_ctrl)
 		svm->sw.host_spec_ctrl = svm_rdmsr(MSR_IA32_SPEC_CTRL);
+	put_debugctl_by(svm);
 	load_tsc_aux(vcpu, svm);
 	hold_tsc_ratio(cpu, guest_tsc_ratio(vcpu));
 	svm->loaded = true;
@@ -255,6 +274,7 @@ void svm_put(struct ferry_vcpu *vcpu)
 	if (svm_hw.tsc_aux && svm->hw_tsc_aux != svm->host_tsc_aux)
 		svm_wrmsr(MSR_TSC_AUX, svm->host_tsc_aux);
 	hold_tsc_ratio(this_cpu_ptr(&svm_cpus), TSC_RATIO_ONE);
+	bring_debugctl_back(svm);
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER
 	/* VMSCAPE: this thread must not return to user mode with the guest's predictions. */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))

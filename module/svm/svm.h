@@ -153,6 +153,7 @@ struct svm_vcpu {
 	u64 refused;
 	u64 refused_value;
 	u64 host_tsc_aux;
+	u64 host_debugctl;
 	u64 hw_tsc_aux;
 	u64 asid_generation;
 	int asid_cpu;

@@ -262,6 +262,7 @@ static void read_facts(const struct raw_caps *raw)
 	vmx_hw.host_efer = vmx_rdmsr(MSR_EFER);
 	vmx_hw.host_mce = __read_cr4() & X86_CR4_MCE;
 	vmx_hw.tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
+	vmx_hw.split_lock_detect = boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT);
 	vmx_hw.spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL);
 	/* PERF_GLOBAL_CTRL came with version 2 (SDM 20.2.2). */
 	vmx_hw.perf = boot_cpu_has(X86_FEATURE_ARCH_PERFMON) && (cpuid_eax(0xa) & 0xff) >= 2;

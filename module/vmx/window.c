@@ -322,6 +322,23 @@ static void separate_guests(struct vmx_cpu *cpu, struct vmx_vcpu *vmx)
  * it runs: user mode and context switches need them, so they can be the guest's for the whole
  * section, interrupts included.
  */
+/*
+ * While the host has split locks detected, a guest's raise #AC, which is nothing that it expects: it has not been
+ * told of such a CPU, and began on one without, maybe. The bit is its core's, and no VMCS field.
+ */
+static void allow_split_locks(struct vmx_vcpu *vmx)
+{
+	vmx->host_test_ctrl = vmx_hw.split_lock_detect ? vmx_rdmsr(MSR_TEST_CTRL) : 0;
+	if (vmx->host_test_ctrl & MSR_TEST_CTRL_SPLIT_LOCK_DETECT)
+		vmx_wrmsr(MSR_TEST_CTRL, vmx->host_test_ctrl & ~MSR_TEST_CTRL_SPLIT_LOCK_DETECT);
+}
+
+static void detect_split_locks(struct vmx_vcpu *vmx)
+{
+	if (vmx->host_test_ctrl & MSR_TEST_CTRL_SPLIT_LOCK_DETECT)
+		vmx_wrmsr(MSR_TEST_CTRL, vmx->host_test_ctrl);
+}
+
 void vmx_load(struct ferry_vcpu *vcpu, int nr)
 {
 	struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpus);
@@ -345,6 +362,7 @@ void vmx_load(struct ferry_vcpu *vcpu, int nr)
 		/* With IBRS the write itself is the barrier against the guest's predictions. */
 		vmx->sw.write_spec_ctrl = cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS);
 	}
+	allow_split_locks(vmx);
 	separate_guests(cpu, vmx);
 	vmx->loaded = true;
 }
@@ -363,6 +381,7 @@ void vmx_put(struct ferry_vcpu *vcpu)
 	exchange(MSR_SYSCALL_MASK, vmx->sfmask, cpu->sfmask);
 	if (vmx_hw.tsc_aux)
 		exchange(MSR_TSC_AUX, vmx->hw_tsc_aux, cpu->tsc_aux);
+	detect_split_locks(vmx);
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER
 	/* VMSCAPE: this thread must not return to user mode with the guest's predictions. */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
