@@ -15,7 +15,7 @@ import threading
 
 import cables
 import image
-from host import EMULATORS, Host
+from host import CYLINDER, EMULATORS, Host
 from kernels import LabError
 
 IPS = 50000000
@@ -27,6 +27,8 @@ MODELS = {
     "corei7_skylake_x": "clearcpuid=avx512f,xsavec noxsaves tsc_early_khz=%d" % (IPS // 1000),
     "corei7_haswell_4770": "", "corei7_ivy_bridge_3770k": "", "corei5_arrandale_m520": "",
     "corei5_lynnfield_750": "", "core2_penryn_t9600": "",
+    "corei7_sandy_bridge_2600k": "", "broadwell_ult": "", "corei3_cnl": "", "corei7_icelake_u": "", "tigerlake": "",
+    "zambezi": "", "turion64_tyler": "", "phenom_8650_toliman": "",
     "ryzen": "clearcpuid=mwaitx,xsavec noxsaves", "trinity_apu": "",
 }
 CMDLINE = "initcall_blacklist=trace_eval_init,init_kprobe_trace,slab_sysfs_init"
@@ -50,6 +52,11 @@ info: action=ignore
 debug: action=ignore
 """
 
+DISK = """\
+ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
+ata1-master: type=disk, mode=flat, path={disk}, cylinders={cylinders}, heads=16, spt=63
+"""
+
 # Two hosts share real time: else timers run off while the other host thinks.
 NETWORK = """\
 com2: enabled=1, mode=socket-client, dev=127.0.0.1:{serial}
@@ -70,14 +77,14 @@ LABEL lab
 class Bochs(Host):
     emulator = "bochs"
     network = ()
+    disk = "/dev/sda", "ata_piix", "sd_mod"
 
     def __init__(self, kernel, options, directory, name="a", pair=None):
         if options.cpu == "max":
             options.cpu = "ryzen"
         if options.cpu not in MODELS:
             raise LabError("Bochs has no CPU %s here; it has %s" % (options.cpu, ", ".join(MODELS)))
-        for option, what in ((options.shell, "a shell"), (options.disk, "disks"),
-                             (options.la57, "five levels")):
+        for option, what in ((options.shell, "a shell"), (options.la57, "five levels")):
             if option:
                 raise LabError("the lab does not offer %s under Bochs" % what)
         super().__init__(kernel, options, directory, name, pair)
@@ -108,6 +115,9 @@ class Bochs(Host):
         network = NETWORK.format(serial=cables.SERIAL) + "".join(
             CARD.format(card=n, number=1 if self.name == "a" else 2, port=port)
             for n, port in enumerate(cables.PORTS))
+        disk = self.options.disk
+        disk = DISK.format(disk=os.path.abspath(disk),
+                           cylinders=os.path.getsize(disk) // CYLINDER) if disk else ""
         slots = "".join(", slot%d=e1000" % (n + 1) for n in range(len(cables.PORTS)))
         with open(self.bochsrc, "w") as f:
             f.write(BOCHSRC.format(cpu=self.options.cpu, smp=self.options.smp, ips=IPS,
@@ -115,7 +125,7 @@ class Bochs(Host):
                                    name=self.name, slots=slots if self.pair else "",
                                    sync="slowdown" if self.pair else "none",
                                    time="utc" if self.pair else 946684800,
-                                   more=network if self.pair else ""))
+                                   more=(network if self.pair else "") + disk))
         with open(os.path.join(self.dir, "go"), "w") as f:
             f.write("c\n")
 

@@ -20,6 +20,7 @@ from kernels import LabError
 CMDLINE = ("console=ttyS0,115200 panic=-1 oops=panic quiet loglevel=2 cryptomgr.notests audit=0 "
            "selinux=0 apparmor=0 random.trust_cpu=on no_timer_check "
            "initcall_blacklist=load_system_certificate_list,blacklist_init")
+CYLINDER = 16 * 63 * 512  # of a disk: Bochs takes whole ones
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 running = set()  # every host that was started, for the lab's own sudden end
 
@@ -35,6 +36,7 @@ class Host:
 
     emulator = None
     network = ("virtio_pci", "virtio_net")  # the kernel's modules for the card between two hosts
+    disk = "/dev/vda", "virtio_pci", "virtio_blk"  # what the disk is called, and its modules
 
     def __init__(self, kernel, options, directory, name="a", pair=None):
         self.kernel = kernel
@@ -50,7 +52,7 @@ class Host:
 
     def modprobe(self):
         wanted = list(self.network) if self.pair else []
-        wanted += ["virtio_pci", "virtio_blk"] if self.options.disk else []
+        wanted += self.disk[1:] if self.options.disk else []
         wanted += self.options.modprobe
         return [m for m in dict.fromkeys(wanted) if self.kernel.needs_loading(m)]
 
@@ -77,6 +79,11 @@ class Host:
         if self.pair:
             env.update(LAB_ADDRESS=ADDRESSES[self.name], LAB_PEER=ADDRESSES[self.peer()],
                        LAB_PEER_NAME=self.peer())
+        if o.disk:
+            if os.path.getsize(o.disk) % CYLINDER:
+                raise LabError("%s: the size is no multiple of %d; truncate -s %%%d makes it one"
+                               % (o.disk, CYLINDER, CYLINDER))
+            env["LAB_DISK"] = self.disk[0]
         for word in o.env:
             key, _, value = word.partition("=")
             env[key] = value
@@ -198,9 +205,9 @@ class Qemu(Host):
                             self.pair, self.name, self.peer()),
                         "-device", "virtio-net-pci,netdev=net,romfile=,host_mtu=%d,mac=52:54:00:00:00:0%d"
                         % (o.mtu, 1 if self.name == "a" else 2)]
-        for n, disk in enumerate(o.disk):
-            command += ["-drive", "if=none,id=d%d,file=%s,format=raw,readonly=on" % (n, disk),
-                        "-device", "virtio-blk-pci,drive=d%d" % n]
+        if o.disk:
+            command += ["-drive", "if=none,id=disk,file=%s,format=raw,cache=unsafe" % o.disk,
+                        "-device", "virtio-blk-pci,drive=disk"]
         return command
 
     def qmp(self, *commands):

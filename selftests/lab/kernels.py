@@ -17,8 +17,8 @@ import tempfile
 
 # With everything they depend on. Hosts find them under /lib/modules for busybox's modprobe.
 MODULES = ["virtio_pci", "virtio_net", "virtio_blk", "virtio_rng", "kvm", "kvm_amd", "kvm_intel", "msr",
-           "cpuid", "tun", "vhost_net", "loop"]
-LAYOUT = 3  # of a kernel's directory in the cache; a new number makes it anew
+           "cpuid", "tun", "vhost_net", "loop", "ata_piix", "sd_mod"]
+LAYOUT = 4  # of a kernel's directory in the cache; a new number makes it anew
 
 SERIES = ("6.1", "6.12", "6.1-debug")
 

@@ -4,7 +4,7 @@
 # A guest that echoes what is typed is carried in a file from one kind of CPU to another:
 #
 #	carry.sh save POLICY	run it under this policy, type a line, suspend it; leaves /tmp/mb.ferry
-#	carry.sh load FILE	unpack FILE, resume it, type another line
+#	carry.sh load FILE	resume it, type another line
 #
 # slow-cross does both.
 kernel=/tests/guest/multiboot.bin
@@ -22,7 +22,7 @@ said() {
 	return 1
 }
 echo "# $(uname -r), a CPU by $(sed -n 's/^vendor_id.*: //p' /proc/cpuinfo | head -n 1)"
-rm -f /tmp/keys /tmp/con /tmp/mb.ferry* /tmp/from.ferry* # of another run
+rm -f /tmp/keys /tmp/con /tmp/mb.ferry* # of another run
 mkfifo /tmp/keys
 exec 3<>/tmp/keys
 if [ "$1" = save ]; then
@@ -34,8 +34,7 @@ if [ "$1" = save ]; then
 	ok "it is suspended" ferry suspend mb /tmp/mb.ferry --verify
 	wait $run
 else
-	gzip -dc "$2" >/tmp/from.ferry
-	timeout 60 ferry resume /tmp/from.ferry --allow-warnings <&3 >/tmp/con 2>/tmp/err &
+	timeout 60 ferry resume "$2" --allow-warnings <&3 >/tmp/con 2>/tmp/err &
 	run=$!
 	echo "typed after" >&3
 	ok "the guest goes on and echoes" said /tmp/con "typed after"

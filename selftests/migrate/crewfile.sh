@@ -24,7 +24,7 @@ if [ "$1" = save ]; then
 	tar -C /tmp -cf - before crew.state >/tmp/carried
 	ls -l /tmp/carried | sed 's/^/# /'
 else
-	gzip -dc "$2" | tar -C /tmp -xf -
+	tar -C /tmp -xf "$2"
 	ferry resume /tmp/crew.state --allow-warnings --console file:$con >/tmp/resume.log 2>&1 </dev/null &
 	run=$!
 	ok "the guest computes on" beyond "$(steps /tmp/before | tail -n 1)" 60
