@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "emulator.h"
 #include "lib/cpu/policy.h"
 #include "lib/cpu/vuln.h"
 #include "tap.h"
@@ -48,7 +49,7 @@ enum vendor { INTEL, AMD, ARTIFICIAL, NR_VENDORS };
 static const char *const vendor_names[] = { "Intel", "AMD", "artificial" };
 
 static struct tiny t;
-static bool amd_host, qemu;
+static bool amd_host;
 static enum vendor vendor;
 static u32 syscall_mode;
 
@@ -365,7 +366,7 @@ static void test_stack(void)
 	tiny_set(&t, FERRY_STATE_SEGMENTS, &s, sizeof(s));
 	tiny_set_regs(&t, &g);
 	ret = tiny_run(&t);
-	if (vendor == AMD && qemu)
+	if (vendor == AMD && on_qemu())
 		skip("QEMU does not look at the stack segment", "AMD guest: PUSH with a null SS is #SS");
 	else if (vendor == AMD)
 		ok(ret == TINY_TRAP && t.trap->vector == 12, "AMD guest: PUSH with a null SS is #SS");
@@ -533,14 +534,10 @@ static void test_ignore(u32 how, const char *name)
 
 int main(void)
 {
-	const char *emulator = getenv("LAB_EMULATOR");
-	unsigned int a, b, c, d;
 	enum mode mode;
 	enum vendor v;
 
-	__asm__("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(0));
-	amd_host = b == 0x68747541;
-	qemu = emulator && !strcmp(emulator, "qemu");
+	amd_host = host_is_amd();
 	for (v = 0; v < NR_VENDORS; v++) {
 		open_as(v, CPU_SYSCALL_EMULATE);
 		for (mode = 0; mode < NR_MODES; mode++) {
