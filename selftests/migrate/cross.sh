@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-#	cross.sh [ROUND-TRIPS [IDENTITY [MEMORY]]]
+#	cross.sh [ROUND-TRIPS [IDENTITY [MEMORY [VCPUS]]]]
 #
 # A Debian guest that computes and prints, in 64-bit and 32-bit processes, travels between the CPUs of two
 # vendors while it runs: from host a to host b and back, as often as said (once). Run on both hosts of a
@@ -11,6 +11,7 @@
 trips=${1:-1}
 identity=${2:-auto}
 memory=${3:-96M}
+vcpus=${4:-1}
 case $identity in
 a) identity=/tmp/a.cpuid ways="int80 vdso sysenter" ;;
 b) identity=/tmp/b.cpuid ways="int80 vdso syscall" ;;
@@ -67,9 +68,9 @@ receive=$!
 show_console
 
 if [ "$LAB_HOST" = a ]; then
-	say "ferry run --name cross --policy pool --kernel vmlinux --initrd initrd --memory $memory"
+	say "ferry run --name cross --policy pool --kernel vmlinux --initrd initrd --memory $memory --vcpus $vcpus"
 	ferry run --name cross --policy /tmp/pool --kernel "$kernel/vmlinux" --initrd /guest/initrd \
-		--memory "$memory" --console file:$con \
+		--memory "$memory" --vcpus "$vcpus" --console file:$con \
 		--append "$crew_append" >/tmp/run.log 2>&1 </dev/null &
 	ok "the guest boots and computes" beyond 5 240
 	lab put leg-0 "$failed 5"
