@@ -67,6 +67,21 @@ static bool traps(unsigned int vector, uint64_t offset)
 	return false;
 }
 
+/*
+ * The instruction in the shadow, at the first offset, has run. QEMU 7.2 does not read the shadow at VMRUN, and so
+ * writes none at #VMEXIT (helper_vmrun(), do_vmexit()): where the host's own interrupt ends the run in the shadow it
+ * is lost there. APM 2, 15.21.5, has it in the VMCB.
+ */
+static bool traps_behind_shadow(unsigned int vector, uint64_t in_shadow, uint64_t behind)
+{
+	uint64_t interrupts = tiny_exits(&t, "interrupt");
+
+	if (traps(vector, behind))
+		return true;
+	return on_qemu() && tiny_exits(&t, "interrupt") != interrupts && t.trap->vector == vector &&
+	       t.trap->rip == TINY_CODE + in_shadow;
+}
+
 static struct ferry_state_events events(void)
 {
 	struct ferry_state_events e;
@@ -194,7 +209,7 @@ static void test_nmi(void)
 	e.nmi_pending = 1;
 	e.flags = FERRY_EVENTS_SHADOW_STI;
 	ok(!set_events(&e), "an interrupt shadow can be set");
-	ok(traps(2, 1), "an NMI comes behind the instruction in the shadow");
+	ok(traps_behind_shadow(2, 0, 1), "an NMI comes behind the instruction in the shadow");
 	ok(!(t.trap->rflags & RFLAGS_TF), "without our TF in its frame");
 	ok(outs(1), "the guest goes on");
 	ok(!(tiny_regs(&t).rflags & RFLAGS_TF), "without our TF in its flags");
@@ -431,7 +446,7 @@ static void test_interrupts(void)
 		return;
 	reload(sti_begin, sti_end);
 	msi(0x31);
-	ok(traps(0x31, 3), "an interrupt waits for STI and the instruction behind it");
+	ok(traps_behind_shadow(0x31, 2, 3), "an interrupt waits for STI and the instruction behind it");
 	ok(t.trap->rflags & RFLAGS_IF, "IF is set in its frame");
 	ok(outs(3), "the guest goes on");
 
