@@ -78,5 +78,10 @@ ok_console() {
 	ok "its clock never went back" sh -c "! grep -q 'time went back' $1"
 	last=$(steps $1 | tail -n 1)
 	ok "the console has no gap: every step to $last once and in order" \
-		test "$(steps $1 | tr '\n' ' ')" = "$(seq "$last" | tr '\n' ' ')"
+		test "$(steps $1 | tr '\n' ' ')" = "$(seq "$last" | tr '\n' ' ')" || gap $1
+}
+# What stands around the first line that is not the next step.
+gap() {
+	at=$(steps $1 | awk '$1 != NR { print NR; exit }')
+	grep -a -n -A 12 "^compute: step $((${at:-1} - 1))," $1 | cat -A | head -n 16 | sed 's/^/# gap: /'
 }
