@@ -121,9 +121,30 @@ void svm_cpu_disable(void)
 	svm_wrmsr(MSR_EFER, cpu->efer);
 }
 
+/*
+ * TSC_AUX is readable by RDTSCP and RDPID in the guest without an exit and is not in the VMCB. The host reads it in
+ * user mode only (the kernel's own entry code left it alone for KVM's sake, Linux commit 6a3ea3e68b8a). But KVM takes
+ * what it finds there for the host's when its hardware is enabled, on 6.1 in an interrupt
+ * (kvm_user_return_msr_cpu_online()): it is the host's whenever interrupts are on.
+ */
+static void take_tsc_aux(struct ferry_vcpu *vcpu, struct svm_vcpu *svm)
+{
+	if (!svm_hw.tsc_aux || svm->aux_taken)
+		return;
+	svm->aux_taken = true;
+	svm->hw_tsc_aux = vcpu->msr.tsc_aux;
+	if (svm->hw_tsc_aux != svm->host_tsc_aux)
+		svm_wrmsr(MSR_TSC_AUX, svm->hw_tsc_aux);
+}
+
 /* Interrupts come on. */
 void svm_leave(struct ferry_vcpu *vcpu)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	if (svm->aux_taken && svm->hw_tsc_aux != svm->host_tsc_aux)
+		svm_wrmsr(MSR_TSC_AUX, svm->host_tsc_aux);
+	svm->aux_taken = false;
 	svm_cpu_disable();
 }
 
@@ -172,22 +193,6 @@ void svm_flush_nested(struct ferry_vcpu *vcpu)
 }
 
 /* --------------------------------------------------------------- load and put */
-
-/*
- * TSC_AUX is readable by RDTSCP and RDPID in the guest without an exit and is not in the VMCB. The
- * host reads it in user mode only (the kernel's own entry code left it alone for KVM's sake, Linux
- * commit 6a3ea3e68b8a), so it can stay the guest's for the whole section, interrupts and NMIs
- * included.
- */
-static void load_tsc_aux(struct ferry_vcpu *vcpu, struct svm_vcpu *svm)
-{
-	if (!svm_hw.tsc_aux)
-		return;
-	svm->host_tsc_aux = svm_rdmsr(MSR_TSC_AUX);
-	svm->hw_tsc_aux = vcpu->msr.tsc_aux;
-	if (svm->hw_tsc_aux != svm->host_tsc_aux)
-		svm_wrmsr(MSR_TSC_AUX, svm->hw_tsc_aux);
-}
 
 /* Another guest trained this CPU's branch predictors: none of it may steer this one. */
 static void separate_guests(struct svm_cpu *cpu, struct svm_vcpu *svm)
@@ -240,9 +245,9 @@ void svm_load(struct ferry_vcpu *vcpu, int nr)
 	if (svm_hw.spec_ctrl)
 		svm->sw.host_spec_ctrl = svm_rdmsr(MSR_IA32_SPEC_CTRL);
 	put_debugctl_by(svm);
-	load_tsc_aux(vcpu, svm);
+	if (svm_hw.tsc_aux)
+		svm->host_tsc_aux = svm_rdmsr(MSR_TSC_AUX);
 	hold_tsc_ratio(cpu, guest_tsc_ratio(vcpu));
-	svm->loaded = true;
 }
 
 /*
@@ -263,6 +268,7 @@ void svm_host_changed(struct ferry_vcpu *vcpu)
 		check_asid(cpu, to_svm(vcpu), smp_processor_id());
 		hold_tsc_ratio(cpu, guest_tsc_ratio(vcpu));
 	}
+	take_tsc_aux(vcpu, to_svm(vcpu));
 	asm volatile("vmsave %0" : : "a"(to_svm(vcpu)->sw.host_pa) : "memory");
 }
 
@@ -270,9 +276,6 @@ void svm_put(struct ferry_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
-	svm->loaded = false;
-	if (svm_hw.tsc_aux && svm->hw_tsc_aux != svm->host_tsc_aux)
-		svm_wrmsr(MSR_TSC_AUX, svm->host_tsc_aux);
 	hold_tsc_ratio(this_cpu_ptr(&svm_cpus), TSC_RATIO_ONE);
 	bring_debugctl_back(svm);
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER

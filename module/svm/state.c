@@ -354,7 +354,7 @@ int svm_set_msr(struct ferry_vcpu *vcpu, u32 index, u64 value)
 
 	if (index == MSR_TSC_AUX) {
 		vcpu->msr.tsc_aux = value;
-		if (svm->loaded && svm_hw.tsc_aux) {
+		if (svm->aux_taken) {
 			svm->hw_tsc_aux = value;
 			svm_wrmsr(MSR_TSC_AUX, value);
 		}

@@ -157,7 +157,7 @@ struct svm_vcpu {
 	u64 hw_tsc_aux;
 	u64 asid_generation;
 	int asid_cpu;
-	bool loaded;
+	bool aux_taken; /* TSC_AUX is the guest's */
 	bool foreign; /* the guest does not believe in an AMD CPU */
 	u32 exceptions;
 	u64 tag;
@@ -167,6 +167,7 @@ struct svm_vcpu {
 	u64 sysenter_esp; /* all 64 bits */
 	u64 sysenter_eip;
 	struct ferry_event_state injected;
+	u64 injected_rip; /* RIP of that entry */
 	struct svm_save *before;
 };
 

@@ -108,6 +108,8 @@ static void decode_exception(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx,
 	if (vector == 1)
 		decode_debug(vcpu, vmx);
 	mask_nmis_again(vcpu, vmx, vector != 8 && (event & VMX_EVENT_NMI_UNBLOCKED));
+	if (vector == 17 && vmx_split_lock(vcpu))
+		exit->kind = FERRY_XK_NMI; /* the host's as well, and served */
 }
 
 static void decode_refusal(struct ferry_vcpu *vcpu, struct vmx_vcpu *vmx, struct ferry_exit *exit)

@@ -191,7 +191,11 @@ static u64 *msr_field(struct vmx_vcpu *vmx, u32 index, bool *live)
 	case MSR_IA32_CR_PAT: /* EPT leaves ignore it */
 		return &vmx->pat;
 	}
-	*live = vmx->loaded;
+	if (index == MSR_KERNEL_GS_BASE) {
+		*live = vmx->loaded;
+		return &vmx->kernel_gs_base;
+	}
+	*live = vmx->guest_msrs;
 	switch (index) {
 	case MSR_STAR:
 		return &vmx->star;
@@ -199,8 +203,6 @@ static u64 *msr_field(struct vmx_vcpu *vmx, u32 index, bool *live)
 		return &vmx->lstar;
 	case MSR_SYSCALL_MASK:
 		return &vmx->sfmask;
-	case MSR_KERNEL_GS_BASE:
-		return &vmx->kernel_gs_base;
 	default:
 		return NULL;
 	}
@@ -236,10 +238,9 @@ int vmx_set_msr(struct ferry_vcpu *vcpu, u32 index, u64 value)
 
 	if (index == MSR_TSC_AUX) {
 		vcpu->msr.tsc_aux = value;
-		if (vmx->loaded && vmx_hw.tsc_aux) {
-			vmx->hw_tsc_aux = value;
+		vmx->hw_tsc_aux = value;
+		if (vmx->guest_msrs && vmx_hw.tsc_aux)
 			vmx_wrmsr(MSR_TSC_AUX, value);
-		}
 		return 0;
 	}
 	field = msr_field(vmx, index, &live);

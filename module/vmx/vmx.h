@@ -181,6 +181,8 @@ struct vmx_vcpu {
 	bool debug; /* guest breakpoints are enabled: entries load DR0-3 */
 	bool breakpoints; /* DR0-3 are the guest's */
 	bool loaded;
+	bool guest_msrs; /* SYSCALL's and TSC_AUX are the guest's */
+	bool split_locks; /* the guest makes them: they are not detected while it is loaded */
 	u64 vmcs_pa;
 	struct page *vmcs;
 	struct page *vapic;
@@ -225,7 +227,7 @@ struct vmx_vcpu {
 	u64 host_cr4;
 	u64 host_dr7;
 	u64 host_debugctl;
-	u64 host_test_ctrl; /* while it is loaded; 0 where nothing of it is to be put back */
+	u64 host_test_ctrl; /* the bits to be set again; not the window's, but the section's */
 	u64 host_perf;
 	u64 host_pebs;
 	u16 host_ds, host_es, host_fs, host_gs, host_ldt;
@@ -273,6 +275,7 @@ void vmx_put(struct ferry_vcpu *vcpu);
 int vmx_open(struct vmx_vcpu *vmx); /* -EBUSY: somebody else is in VMX operation */
 void vmx_close(struct vmx_vcpu *vmx);
 void vmx_leave(struct ferry_vcpu *vcpu);
+bool vmx_split_lock(struct ferry_vcpu *vcpu);
 
 /* run.c */
 int vmx_enter(struct ferry_vcpu *vcpu);

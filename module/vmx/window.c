@@ -140,6 +140,67 @@ static __always_inline void start_perf(struct vmx_vcpu *vmx)
 	vmx->host_pebs = 0;
 }
 
+/* ------------------------------------------------------------- MSRs outside the VMCS */
+
+/* What is this CPU's own and does not change while it is online. */
+static void know_cpu(struct vmx_cpu *cpu)
+{
+	struct desc_ptr gdtr;
+	const struct ldttss_desc *tss;
+	u16 tr;
+
+	asm volatile("str %0" : "=r"(tr));
+	asm volatile("sgdt %0" : "=m"(gdtr));
+	tss = (const void *)(gdtr.address + (tr & ~7));
+	cpu->tr_base = tss->base0 | (u64)tss->base1 << 16 | (u64)tss->base2 << 24 |
+		       (u64)tss->base3 << 32;
+	cpu->sysenter_cs = vmx_rdmsr(MSR_IA32_SYSENTER_CS);
+	cpu->sysenter_esp = vmx_rdmsr(MSR_IA32_SYSENTER_ESP);
+	cpu->sysenter_eip = vmx_rdmsr(MSR_IA32_SYSENTER_EIP);
+	cpu->star = vmx_rdmsr(MSR_STAR);
+	cpu->lstar = vmx_rdmsr(MSR_LSTAR);
+	cpu->sfmask = vmx_rdmsr(MSR_SYSCALL_MASK);
+	if (vmx_hw.tsc_aux)
+		cpu->tsc_aux = vmx_rdmsr(MSR_TSC_AUX);
+	cpu->known = true;
+}
+
+/* Only where they differ: two kernels of one build often agree on STAR and SFMASK. */
+static void exchange(u32 msr, u64 from, u64 to)
+{
+	if (from != to)
+		vmx_wrmsr(msr, to);
+}
+
+/*
+ * SYSCALL's MSRs and TSC_AUX are of no use to the kernel while it runs, but KVM takes what it finds there for the
+ * host's when its hardware is enabled, on 6.1 in an interrupt (kvm_user_return_msr_cpu_online()), and brings that
+ * back for good. So they are the host's whenever interrupts are on.
+ */
+static void take_guest_msrs(struct vmx_cpu *cpu, struct vmx_vcpu *vmx)
+{
+	if (vmx->guest_msrs)
+		return; /* an NMI had closed the window, nobody has looked */
+	vmx->guest_msrs = true;
+	exchange(MSR_STAR, cpu->star, vmx->star);
+	exchange(MSR_LSTAR, cpu->lstar, vmx->lstar);
+	exchange(MSR_SYSCALL_MASK, cpu->sfmask, vmx->sfmask);
+	if (vmx_hw.tsc_aux)
+		exchange(MSR_TSC_AUX, cpu->tsc_aux, vmx->hw_tsc_aux);
+}
+
+static void bring_host_msrs_back(struct vmx_cpu *cpu, struct vmx_vcpu *vmx)
+{
+	if (!vmx->guest_msrs)
+		return;
+	vmx->guest_msrs = false;
+	exchange(MSR_STAR, vmx->star, cpu->star);
+	exchange(MSR_LSTAR, vmx->lstar, cpu->lstar);
+	exchange(MSR_SYSCALL_MASK, vmx->sfmask, cpu->sfmask);
+	if (vmx_hw.tsc_aux)
+		exchange(MSR_TSC_AUX, vmx->hw_tsc_aux, cpu->tsc_aux);
+}
+
 /* ----------------------------------------------------------------- the window */
 
 /**
@@ -155,6 +216,8 @@ int vmx_open(struct vmx_vcpu *vmx)
 	vmx->host_cr4 = raw_cr4();
 	if (unlikely(vmx->host_cr4 & X86_CR4_VMXE))
 		return -EBUSY;
+	if (unlikely(!cpu->known))
+		know_cpu(cpu);
 	write_raw_cr4(vmx->host_cr4 | X86_CR4_VMXE);
 	if (unlikely(vmx_vmxon(cpu->vmxon_pa)))
 		goto err_cr4;
@@ -182,6 +245,7 @@ int vmx_open(struct vmx_vcpu *vmx)
 		vmx->host_dr7 = raw_dr7();
 	}
 	write_host_state(vmx, cpu);
+	take_guest_msrs(cpu, vmx);
 	if (vmx_hw.perf)
 		stop_perf(vmx);
 	if (vmx_hw.flush_l1d)
@@ -238,6 +302,7 @@ void vmx_leave(struct ferry_vcpu *vcpu)
 
 	if (vmx->window)
 		vmx_close(vmx);
+	bring_host_msrs_back(this_cpu_ptr(&vmx_cpus), vmx);
 	if (!vmx->unsettled)
 		return;
 	vmx->unsettled = false;
@@ -278,36 +343,6 @@ void vmx_cpu_disable(void)
 
 /* --------------------------------------------------------------- load and put */
 
-/* What is this CPU's own and does not change while it is online. */
-static void know_cpu(struct vmx_cpu *cpu)
-{
-	struct desc_ptr gdtr;
-	const struct ldttss_desc *tss;
-	u16 tr;
-
-	asm volatile("str %0" : "=r"(tr));
-	asm volatile("sgdt %0" : "=m"(gdtr));
-	tss = (const void *)(gdtr.address + (tr & ~7));
-	cpu->tr_base = tss->base0 | (u64)tss->base1 << 16 | (u64)tss->base2 << 24 |
-		       (u64)tss->base3 << 32;
-	cpu->sysenter_cs = vmx_rdmsr(MSR_IA32_SYSENTER_CS);
-	cpu->sysenter_esp = vmx_rdmsr(MSR_IA32_SYSENTER_ESP);
-	cpu->sysenter_eip = vmx_rdmsr(MSR_IA32_SYSENTER_EIP);
-	cpu->star = vmx_rdmsr(MSR_STAR);
-	cpu->lstar = vmx_rdmsr(MSR_LSTAR);
-	cpu->sfmask = vmx_rdmsr(MSR_SYSCALL_MASK);
-	if (vmx_hw.tsc_aux)
-		cpu->tsc_aux = vmx_rdmsr(MSR_TSC_AUX);
-	cpu->known = true;
-}
-
-/* Only where they differ: two kernels of one build often agree on STAR and SFMASK. */
-static void exchange(u32 msr, u64 from, u64 to)
-{
-	if (from != to)
-		vmx_wrmsr(msr, to);
-}
-
 /* Another guest trained this CPU's branch predictors: none of it may steer this one. */
 static void separate_guests(struct vmx_cpu *cpu, struct vmx_vcpu *vmx)
 {
@@ -318,25 +353,47 @@ static void separate_guests(struct vmx_cpu *cpu, struct vmx_vcpu *vmx)
 }
 
 /*
- * SYSCALL's MSRs, KERNEL_GS_BASE and TSC_AUX are not in the VMCS and of no use to the kernel while
- * it runs: user mode and context switches need them, so they can be the guest's for the whole
- * section, interrupts included.
- */
-/*
  * While the host has split locks detected, a guest's raise #AC, which is nothing that it expects: it has not been
- * told of such a CPU, and began on one without, maybe. The bit is its core's, and no VMCS field.
+ * told of such a CPU, and began on one without, maybe. The bit is its core's, and no VMCS field; so that another
+ * hyperthread may set it again, and #AC comes again.
  */
 static void allow_split_locks(struct vmx_vcpu *vmx)
 {
-	vmx->host_test_ctrl = vmx_hw.split_lock_detect ? vmx_rdmsr(MSR_TEST_CTRL) : 0;
-	if (vmx->host_test_ctrl & MSR_TEST_CTRL_SPLIT_LOCK_DETECT)
-		vmx_wrmsr(MSR_TEST_CTRL, vmx->host_test_ctrl & ~MSR_TEST_CTRL_SPLIT_LOCK_DETECT);
+	u64 control = vmx_rdmsr(MSR_TEST_CTRL);
+
+	vmx->host_test_ctrl |= control & MSR_TEST_CTRL_SPLIT_LOCK_DETECT;
+	vmx_wrmsr(MSR_TEST_CTRL, control & ~MSR_TEST_CTRL_SPLIT_LOCK_DETECT);
 }
 
 static void detect_split_locks(struct vmx_vcpu *vmx)
 {
-	if (vmx->host_test_ctrl & MSR_TEST_CTRL_SPLIT_LOCK_DETECT)
-		vmx_wrmsr(MSR_TEST_CTRL, vmx->host_test_ctrl);
+	if (likely(!vmx->host_test_ctrl))
+		return;
+	vmx_wrmsr(MSR_TEST_CTRL, vmx_rdmsr(MSR_TEST_CTRL) | vmx->host_test_ctrl);
+	vmx->host_test_ctrl = 0;
+}
+
+/**
+ * vmx_split_lock() - was #AC the host's doing?
+ * @vcpu: the vCPU, loaded here; interrupts are off
+ *
+ * Alignment checks are made at CPL 3 only, with CR0.AM and RFLAGS.AC (SDM 3, 6.15, "Interrupt 17").
+ *
+ * Return: true if it was; the instruction may be tried again.
+ */
+bool vmx_split_lock(struct ferry_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	if (!vmx_hw.split_lock_detect ||
+	    ((vcpu->cr0 & X86_CR0_AM) && (vcpu->rflags & X86_EFLAGS_AC) && vmx_cpl(vcpu) == 3))
+		return false;
+	if (!vmx->split_locks)
+		pr_warn_ratelimited("ferry: VM %s: split locks at 0x%llx slow this host down\n", vcpu->vm->name,
+				    vcpu->rip);
+	vmx->split_locks = true;
+	allow_split_locks(vmx);
+	return true;
 }
 
 void vmx_load(struct ferry_vcpu *vcpu, int nr)
@@ -344,43 +401,30 @@ void vmx_load(struct ferry_vcpu *vcpu, int nr)
 	struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpus);
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	if (unlikely(!cpu->known))
-		know_cpu(cpu);
 	vmx->host_fs_base = vmx_rdmsr(MSR_FS_BASE);
 	vmx->host_gs_base = vmx_rdmsr(MSR_GS_BASE);
 	vmx->host_kernel_gs_base = vmx_rdmsr(MSR_KERNEL_GS_BASE);
 	exchange(MSR_KERNEL_GS_BASE, vmx->host_kernel_gs_base, vmx->kernel_gs_base);
-	exchange(MSR_STAR, cpu->star, vmx->star);
-	exchange(MSR_LSTAR, cpu->lstar, vmx->lstar);
-	exchange(MSR_SYSCALL_MASK, cpu->sfmask, vmx->sfmask);
-	if (vmx_hw.tsc_aux) {
-		vmx->hw_tsc_aux = vcpu->msr.tsc_aux;
-		exchange(MSR_TSC_AUX, cpu->tsc_aux, vmx->hw_tsc_aux);
-	}
+	vmx->hw_tsc_aux = vcpu->msr.tsc_aux;
 	if (vmx_hw.spec_ctrl) {
 		vmx->sw.host_spec_ctrl = vmx_rdmsr(MSR_IA32_SPEC_CTRL);
 		/* With IBRS the write itself is the barrier against the guest's predictions. */
 		vmx->sw.write_spec_ctrl = cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS);
 	}
-	allow_split_locks(vmx);
+	if (unlikely(vmx->split_locks))
+		allow_split_locks(vmx);
 	separate_guests(cpu, vmx);
 	vmx->loaded = true;
 }
 
 void vmx_put(struct ferry_vcpu *vcpu)
 {
-	struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpus);
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmx_leave(vcpu);
 	vmx->loaded = false;
 	vmx->kernel_gs_base = vmx_rdmsr(MSR_KERNEL_GS_BASE);
 	exchange(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base, vmx->host_kernel_gs_base);
-	exchange(MSR_STAR, vmx->star, cpu->star);
-	exchange(MSR_LSTAR, vmx->lstar, cpu->lstar);
-	exchange(MSR_SYSCALL_MASK, vmx->sfmask, cpu->sfmask);
-	if (vmx_hw.tsc_aux)
-		exchange(MSR_TSC_AUX, vmx->hw_tsc_aux, cpu->tsc_aux);
 	detect_split_locks(vmx);
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER
 	/* VMSCAPE: this thread must not return to user mode with the guest's predictions. */

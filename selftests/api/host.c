@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
 #include <sys/syscall.h>
@@ -28,22 +29,23 @@ TINY_SNIPPET(spin, 64, TINY_LOOPS "1: jmp 1b");
 /* The CPUs that we may use, which need not begin with 0. */
 static cpu_set_t ours;
 
-/* Goes to the nth of them, or to the last if there are fewer. */
-static void on_cpu(unsigned int nth)
+/* Goes to the nth of them, or to the last if there are fewer: its number. */
+static int on_cpu(unsigned int nth)
 {
 	unsigned int seen = 0;
 	cpu_set_t set;
-	int cpu;
+	int cpu, last = 0;
 
-	CPU_ZERO(&set);
 	for (cpu = 0; cpu < CPU_SETSIZE && seen <= nth; cpu++) {
 		if (!CPU_ISSET(cpu, &ours))
 			continue;
-		CPU_ZERO(&set);
-		CPU_SET(cpu, &set);
+		last = cpu;
 		seen++;
 	}
+	CPU_ZERO(&set);
+	CPU_SET(last, &set);
 	sched_setaffinity(0, sizeof(set), &set);
+	return last;
 }
 
 /* A new table each time; the kernel frees the old one. */
@@ -197,6 +199,68 @@ static void test_nmi(void)
 	tiny_close(&t);
 }
 
+/* SYSCALL's MSRs and TSC_AUX, which KVM's interrupt handler takes for the host's where it finds them. */
+static const uint32_t user_msrs[] = { 0xc0000081, 0xc0000082, 0xc0000084, 0xc0000103 };
+#define NR_USER_MSRS (sizeof(user_msrs) / sizeof(user_msrs[0]))
+TINY_SNIPPET(msrs_and_spin, 64,
+	     "mov $0xc0000081, %ecx; mov $0x12345678, %eax; mov $0x00230010, %edx; wrmsr\n"
+	     "mov $0xc0000082, %ecx; mov $0x12345678, %eax; mov $0xffffffff, %edx; wrmsr\n"
+	     "mov $0xc0000084, %ecx; mov $0x00000301, %eax; xor %edx, %edx; wrmsr\n"
+	     "mov $0xc0000103, %ecx; mov $0x00005a5a, %eax; xor %edx, %edx; wrmsr\n"
+	     "out %al, $0xf1\n" TINY_LOOPS "1: jmp 1b");
+
+static int msr_file;
+static atomic_bool stop_reading;
+static unsigned int msr_reads, msr_wrong;
+static uint64_t host_msrs[NR_USER_MSRS];
+
+/* Each read is an interrupt on the other CPU. */
+static void *msr_reader(void *arg)
+{
+	uint64_t value;
+	unsigned int i;
+
+	on_cpu(0);
+	while (!stop_reading) {
+		for (i = 0; i < NR_USER_MSRS; i++)
+			if (pread(msr_file, &value, 8, user_msrs[i]) == 8) {
+				msr_reads++;
+				msr_wrong += value != host_msrs[i];
+			}
+		usleep(200);
+	}
+	return NULL;
+}
+
+static void test_msrs(void)
+{
+	pthread_t thread;
+	struct tiny t;
+	unsigned int i;
+	char path[40];
+
+	snprintf(path, sizeof(path), "/dev/cpu/%d/msr", on_cpu(1));
+	msr_file = system("modprobe msr 2>/dev/null") ? -1 : open(path, O_RDONLY);
+	if (CPU_COUNT(&ours) < 2 || msr_file < 0) {
+		skip(msr_file < 0 ? "no module msr here" : "one CPU", "interrupts find the host's MSRs");
+		return;
+	}
+	for (i = 0; i < NR_USER_MSRS; i++)
+		if (pread(msr_file, &host_msrs[i], 8, user_msrs[i]) != 8)
+			host_msrs[i] = 0;
+	tiny_open(&t, 2 << 20);
+	TINY_LOAD(&t, TINY_64, msrs_and_spin);
+	ok(tiny_run(&t) == FERRY_EXIT_IO, "a guest sets SYSCALL's MSRs and TSC_AUX");
+	pthread_create(&thread, NULL, msr_reader, NULL);
+	tiny_run_ms(&t, 300);
+	stop_reading = true;
+	pthread_join(thread, NULL);
+	ok(msr_reads > 20, "%u times an interrupt reads them while it runs", msr_reads);
+	ok_eq(msr_wrong, 0, "and finds the host's");
+	tiny_close(&t);
+	close(msr_file);
+}
+
 int main(void)
 {
 	struct tiny t;
@@ -207,5 +271,6 @@ int main(void)
 	tiny_close(&t);
 	test_ldt();
 	test_nmi();
+	test_msrs();
 	return done();
 }
