@@ -326,7 +326,8 @@ int ferry_cpuid_install(struct ferry_vm *vm, const struct ferry_cpuid_entry *ent
 	vm->guest_vendor = vendor_class(cpu_policy_vendor(&t->policy));
 	vm->syscall_mode = cpu_policy_settings(&t->policy).syscall;
 	vm->phys_bits = cpu_policy_phys_bits(&t->policy);
-	vm->guest_xcr0 = cpu_xsave_xcr0(&t->policy) | 1;
+	/* Whatever a policy says: what XSETBV would fault on, or nobody switches, is no guest's. */
+	vm->guest_xcr0 = (cpu_xsave_xcr0(&t->policy) & ferry_fpu_guest_xcr0()) | 1;
 	return 0;
 }
 

@@ -89,6 +89,8 @@ static void nested(void)
 
 static void widths_and_layout(void)
 {
+	unsigned int i;
+
 	make_cpu(&a, "Intel", 6, 0x55, 4, 46, SKX);
 	make_cpu(&b, "Intel", 6, 0x55, 4, 39, SKX);
 	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "a narrower host refuses");
@@ -106,6 +108,23 @@ static void widths_and_layout(void)
 	cpu_policy_del(&b, 0xd, 6);
 	judge_cpu(&a, &b, 0);
 	ok_eq(found_detail(CPU_DETAIL_XSAVE)->cause, CPU_CAUSE_UNKNOWN, "not described: unknown");
+
+	/* What XSETBV would fault on, and what nobody switches. */
+	make_cpu(&b, "Intel", 6, 0x55, 4, 46, SKX);
+	a = b;
+	cpu_policy_find_mut(&a, 0xd, 0)->reg[CPU_EDX] |= 1u << 31;
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "XCR0[63] refuses");
+	ok_eq(found_detail(CPU_DETAIL_XSAVE)->subleaf, 63, "as component 63");
+	judge_cpu(&a, &b, CPU_CHECK_EFFECTIVE);
+	for (i = 0; i < judged.nr; i++)
+		if (judged.finding[i].leaf == 0xd && judged.finding[i].reg == CPU_EDX && judged.finding[i].bit == 31)
+			break;
+	ok(i < judged.nr && judged.finding[i].detail == CPU_DETAIL_NOT_VIRTUALISED, "as state that is not virtualised");
+	a = b;
+	cpu_policy_find_mut(&a, 0xd, 0)->reg[CPU_EAX] |= 1u << 8;
+	cpu_policy_find_mut(&b, 0xd, 1)->reg[CPU_ECX] |= 1u << 8;
+	ok_eq(judge_cpu(&a, &b, 0), CPU_CHECK_REFUSE, "a component of XSS is none of XCR0");
+	make_cpu(&b, "Intel", 6, 0x55, 4, 46, SKX);
 	cpu_policy_find_mut(&b, 1, 0)->reg[CPU_EBX] = 4 << 8;
 	judge_cpu(&a, &b, 0);
 	ok(found_detail(CPU_DETAIL_CLFLUSH)->guest == 64 && found_detail(CPU_DETAIL_CLFLUSH)->host == 32,

@@ -470,17 +470,47 @@ static u64 component_value(const struct cpu_xstate *x)
 	return (u64)x->offset << 32 | x->size;
 }
 
+/* State that a guest is promised and never given: it is not switched. @low: where bits 31:0 are, 63:32 are in EDX. */
+static void foreign_state(u64 foreign, unsigned int subleaf, u8 low, u64 guest, u64 host,
+			  struct cpu_findings *list)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < 64; nr++) {
+		struct cpu_finding f = {
+			.leaf = 0xd,
+			.subleaf = subleaf,
+			.reg = nr < 32 ? low : CPU_EDX,
+			.bit = nr % 32,
+			.severity = CPU_REFUSE,
+			.cause = CPU_CAUSE_POLICY,
+			.detail = CPU_DETAIL_NOT_VIRTUALISED,
+			.guest = nr < 32 ? (u32)guest : guest >> 32,
+			.host = nr < 32 ? (u32)host : host >> 32,
+		};
+
+		if (foreign >> nr & 1)
+			cpu_findings_add(list, &f);
+	}
+}
+
 static void check_xsave(const struct cpu_view *guest, const struct cpu_view *host,
-			struct cpu_findings *list)
+			const struct cpu_check_options *opt, struct cpu_findings *list)
 {
 	u64 wanted = guest->xcr0 | guest->xss;
+	u64 missing = (guest->xcr0 & ~host->xcr0) | (guest->xss & ~host->xss);
 	unsigned int i;
 
+	if (opt->flags & CPU_CHECK_EFFECTIVE) {
+		foreign_state(guest->xcr0 & ~CPU_VIRT_XCR0, 0, CPU_EAX, guest->xcr0, host->xcr0, list);
+		foreign_state(guest->xss & ~CPU_VIRT_XSS, 1, CPU_ECX, guest->xss, host->xss, list);
+		wanted &= CPU_VIRT_XCR0 | CPU_VIRT_XSS;
+	}
 	if (!cpu_view_has(guest, CPU_F_XSAVE))
 		return;
-	for (i = 0; i < 63; i++) {
+	for (i = 0; i < 64; i++) {
 		struct cpu_xstate g, h;
-		bool host_has = (host->xcr0 | host->xss) >> i & 1;
+		bool host_has = !(missing >> i & 1);
 		struct cpu_finding f = {
 			.leaf = 0xd,
 			.subleaf = i,
@@ -798,7 +828,7 @@ enum cpu_verdict cpu_check(const struct cpu_view *guest, const struct cpu_view *
 	check_vendor(guest, host, opt->flags, list);
 	check_features(guest, host, opt, host_vulns, list);
 	check_vulns(guest, host, host_vulns, list);
-	check_xsave(guest, host, list);
+	check_xsave(guest, host, opt, list);
 	check_widths(guest, host, opt, list);
 	check_tsc(guest, host, opt, list);
 	check_leaves(guest, host, list);
