@@ -42,7 +42,8 @@ void vmx_set_shadow(struct ferry_vcpu *vcpu, u32 shadow)
 		blocked |= VMX_BLOCKED_MOVSS;
 	else if (shadow & FERRY_EVENTS_SHADOW_STI)
 		blocked |= vcpu->rflags & X86_EFLAGS_IF ? VMX_BLOCKED_STI : VMX_BLOCKED_MOVSS;
-	if (likely(blocked == vmx->interruptibility))
+	/* In a shadow what waits for its end depends on TF as well, which may be new. */
+	if (likely(blocked == vmx->interruptibility && !(blocked & VMX_BLOCKED_SHADOW)))
 		return;
 	vmx_set_interruptibility(vmx, blocked);
 	vmx->dirty |= VMX_D_PENDING;
@@ -174,6 +175,15 @@ void vmx_request_window(struct ferry_vcpu *vcpu, bool irq, bool nmi)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u32 primary = vmx->primary & ~(u32)(VMX_PRI_INTR_WINDOW | VMX_PRI_NMI_WINDOW);
 
+	/*
+	 * An NMI waits for the end of STI's shadow (vmx_can_inject()), which an NMI window "may also prevent", or not
+	 * (SDM 3, 26.2): then it would open at each entry, before the instruction in the shadow. In that shadow IF is
+	 * set, so that an interrupt window opens behind it.
+	 */
+	if (unlikely(nmi && (vmx->interruptibility & VMX_BLOCKED_STI))) {
+		nmi = false;
+		irq = true;
+	}
 	primary |= (irq ? VMX_PRI_INTR_WINDOW : 0) | (nmi ? VMX_PRI_NMI_WINDOW : 0);
 	if (unlikely(primary != vmx->primary)) {
 		vmx->primary = primary;
