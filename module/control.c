@@ -131,6 +131,30 @@ static int load_pdptes(struct ferry_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
 	return 0;
 }
 
+/*
+ * MOV to CR3 does not exit, and the CPU goes by the host's physical width, not by the guest's: bits between the two
+ * lead nowhere, but no host would take such state.
+ */
+u64 ferry_visible_cr3(const struct ferry_vcpu *vcpu)
+{
+	return vcpu->cr3 & (BIT_ULL(vcpu->vm->phys_bits) - 1);
+}
+
+static void drop_invalid(struct ferry_vcpu *vcpu, u64 pdpte[4])
+{
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		if (!pdpte_valid(vcpu, pdpte[i]))
+			pdpte[i] = 0;
+}
+
+void ferry_visible_pdptes(struct ferry_vcpu *vcpu, u64 pdpte[4])
+{
+	ferry_backend->get_pdptes(vcpu, pdpte);
+	drop_invalid(vcpu, pdpte);
+}
+
 /**
  * ferry_pdptes_from_memory() - PAE's upper entries of a guest that comes from where no CPU held them
  * @vcpu: the vCPU
@@ -138,12 +162,8 @@ static int load_pdptes(struct ferry_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
  */
 void ferry_pdptes_from_memory(struct ferry_vcpu *vcpu, u64 pdpte[4])
 {
-	size_t i;
-
 	read_pdptes(vcpu, vcpu->cr3, pdpte);
-	for (i = 0; i < 4; i++)
-		if (!pdpte_valid(vcpu, pdpte[i]))
-			pdpte[i] = 0;
+	drop_invalid(vcpu, pdpte);
 }
 
 int ferry_set_cr4(struct ferry_vcpu *vcpu, u64 val)

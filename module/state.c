@@ -147,7 +147,7 @@ static int get_control(struct ferry_vcpu *vcpu, void *buf)
 	*c = (struct ferry_state_control){
 		.cr0 = vcpu->cr0,
 		.cr2 = vcpu->cr2,
-		.cr3 = vcpu->cr3,
+		.cr3 = ferry_visible_cr3(vcpu),
 		.cr4 = vcpu->cr4,
 		.cr8 = ferry_lapic_get_cr8(vcpu),
 		.efer = vcpu->efer,
@@ -155,7 +155,7 @@ static int get_control(struct ferry_vcpu *vcpu, void *buf)
 	};
 	if (ferry_backend->get_pdptes && ferry_pae_paging(c->cr0, c->cr4, c->efer)) {
 		c->flags = FERRY_CONTROL_PDPTRS;
-		ferry_backend->get_pdptes(vcpu, c->pdpte);
+		ferry_visible_pdptes(vcpu, c->pdpte);
 	}
 	return sizeof(*c);
 }
