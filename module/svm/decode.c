@@ -97,6 +97,13 @@ static void decode_step_stopped(struct ferry_vcpu *vcpu, struct svm_control *c,
 	c->int_state &= ~(u64)SVM_INT_SHADOW;
 }
 
+/* What the CPU has saved is undefined (APM 2, 15.14.3): whoever runs it again learns by name what is wrong. */
+static void decode_shutdown(struct ferry_vcpu *vcpu, struct svm_control *c, struct ferry_exit *exit)
+{
+	c->clean = 0;
+	to_svm(vcpu)->attention |= SVM_VERIFY;
+}
+
 static void decode_exception(struct ferry_vcpu *vcpu, struct svm_control *c,
 			     struct ferry_exit *exit)
 {

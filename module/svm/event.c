@@ -72,6 +72,7 @@ void svm_inject(struct ferry_vcpu *vcpu, const struct ferry_event_state *event)
 	svm->injected = *event;
 	if (is_soft(event))
 		vcpu->rip += event->insn_len;
+	svm->injected_rip = vcpu->rip;
 	svm->vmcb->control.event_inj = field;
 	svm->attention |= SVM_INJECT;
 }
@@ -101,6 +102,18 @@ void svm_requeue_event(struct ferry_vcpu *vcpu)
 }
 
 /*
+ * Is what was being delivered the event that the entry injected, or has the guest run on, and another one of its
+ * vector has come since? Types alone do not tell: QEMU's TCG knows only exceptions and INT n.
+ */
+static bool was_injected(const struct svm_vcpu *svm, u64 rip, u8 vector, u32 type)
+{
+	const struct ferry_event_state *event = &svm->injected;
+
+	return event->type && event->vector == vector && rip == svm->injected_rip &&
+	       (event->type == FERRY_EVENT_SOFT_INT) == (type == SVM_EVENT_TYPE_SOFT);
+}
+
+/*
  * The exit came while an event was being delivered (EXITINTINFO, APM 15.7.2): it must be delivered
  * again before anything else. Only bit 31 says whether the field means anything.
  */
@@ -116,8 +129,11 @@ void svm_recover_event(struct ferry_vcpu *vcpu)
 	if (type == SVM_EVENT_TYPE_EXCEPTION && vector >= 32)
 		type = SVM_EVENT_TYPE_INTR;
 
-	if (svm->injected.type && svm->injected.vector == vector) {
+	if (was_injected(svm, vcpu->rip, vector, type)) {
 		*event = svm->injected;
+		/* The same fault may have come again since, at the same place, with another code. */
+		if (event->type == FERRY_EVENT_EXCEPTION && (info & SVM_EVENT_HAS_ERROR))
+			event->error = info >> SVM_EVENT_ERROR_SHIFT;
 		if (is_soft(event))
 			vcpu->rip -= event->insn_len;
 		if (event->type == FERRY_EVENT_NMI)

@@ -85,7 +85,7 @@
 	X(0x07c, MSR, RDMSR, msr)                                                                  \
 	X(0x07d, TASK_SWITCH, TASK_SWITCH, nothing)                                                \
 	X(0x07e, FERR_FREEZE, UNKNOWN, nothing)                                                    \
-	X(0x07f, SHUTDOWN, SHUTDOWN, nothing)                                                      \
+	X(0x07f, SHUTDOWN, SHUTDOWN, shutdown)                                                     \
 	X(0x080, VMRUN, FORBIDDEN, insn)                                                           \
 	X(0x081, VMMCALL, HYPERCALL, insn)                                                         \
 	X(0x082, VMLOAD, FORBIDDEN, insn)                                                          \

@@ -87,6 +87,10 @@ static noinline void refused_by_cpu(struct ferry_vcpu *vcpu, struct svm_vcpu *sv
 		svm->attention |= SVM_LOST;
 	}
 	svm->vmcb->control.clean = 0;
+	/* Nobody says that it has flushed. */
+	if (svm->attention & SVM_TLB)
+		this_cpu_ptr(&svm_cpus)->next_asid = svm_hw.nr_asids;
+	svm->attention |= SVM_NEW_ASID;
 	if ((svm->attention & SVM_STEP) && !(svm->attention & SVM_INJECT))
 		svm_step_end(vcpu);
 }
@@ -281,6 +285,8 @@ int svm_enter(struct ferry_vcpu *vcpu)
 
 	if (unlikely(code == SVM_EXIT_INVALID)) {
 		refused_by_cpu(vcpu, svm);
+		if (hw_breakpoint_active())
+			hw_breakpoint_restore();
 		return 0;
 	}
 	vmcb->control.clean = svm_hw.clean;
