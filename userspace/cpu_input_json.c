@@ -375,10 +375,14 @@ static const char *json_skip(const char *p, const char *end)
 	return p < end ? p : end;
 }
 
-/* Where the value of "cpus[2].cpuid[0].eax" begins, or of as much of that path as there is. */
+/*
+ * Where the value of "cpus[2].cpuid[0].eax" begins, or of as much of that path as there is. A name in
+ * it is the file's and may be anything. Nor is everything known here that the parser accepts: what
+ * cannot be skipped, as a comment with brackets, ends the search.
+ */
 static const char *json_where(const char *p, const char *end, const char *path)
 {
-	const char *start;
+	const char *start, *member;
 	size_t len = strcspn(path, ".[: ");
 	char close;
 
@@ -391,10 +395,14 @@ static const char *json_where(const char *p, const char *end, const char *path)
 			unsigned long i = strtoul(path + 1, NULL, 10);
 
 			for (p = json_blanks(p + 1, end); i && p < end && *p != close; i--) {
+				member = p;
 				p = json_blanks(json_skip(p, end), end);
 				p += p < end && *p == ',';
+				if (p == member)
+					return start;
 			}
-			path += strcspn(path, "]") + 1;
+			path += strcspn(path, "]");
+			path += *path == ']';
 		} else if (*p == '{') {
 			path += *path == '.';
 			len = strcspn(path, ".[: ");
@@ -402,12 +410,15 @@ static const char *json_where(const char *p, const char *end, const char *path)
 				bool found = *p == '"' && (size_t)(end - p) > len + 1 &&
 					     !strncmp(p + 1, path, len) && p[len + 1] == '"';
 
+				member = p;
 				p = json_blanks(json_skip(p, end), end);
 				p = json_blanks(p + (p < end && *p == ':'), end);
 				if (found)
 					break;
 				p = json_blanks(json_skip(p, end), end);
 				p = json_blanks(p + (p < end && *p == ','), end);
+				if (p == member)
+					return start;
 			}
 			path += len;
 		} else {

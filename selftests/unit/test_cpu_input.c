@@ -212,6 +212,15 @@ static void bad_input(void)
 		  "line 2: <maxphysaddr> bits" },
 		{ "{\"ferry_cpu\":1,\"cpus\":[{\"cpuid\":[{\"leaf\":\"0x1ffffffff\",\"eax\":1,\"ebx\":1,"
 		  "\"ecx\":1,\"edx\":1}]}]}", "cpus[0]" },
+		/* Names that look like places, and comments with brackets: the line is found, or a start. */
+		{ "{\"ferry_policy\":1,\"mode\":\"host-model\",\n\"exclude\":[{\"foo[bar\":1,\"foo\":[1,2]}]}",
+		  "line 2: exclude[0].foo[bar" },
+		{ "{\"ferry_policy\":1,\"mode\":\"host-model\",\n\"exclude\":[{\"foo[9.\":1,\"foo\":[]}]}",
+		  "line 2: exclude[0].foo[9." },
+		{ "{/* ] */\"ferry_policy\":1,\"mode\":\"host-model\",\"exclude\":[1]}",
+		  "line 1: exclude[0]: an object" },
+		{ "{\"ferry_policy\":1,\"mode\":\"host-model\",\"exclude\":[{\"foo[99999999999999999\":1,"
+		  "\"foo\":[/* } */]}]}", "line 1: exclude[0].foo[9" },
 		{ "{\"model\":\"Haswell\",\"features\":[\"avx\"]}", "vendor" },
 		{ "{\"vendor\":\"Intel\",\"model\":\"Haswell\",\"features\":[\"avx\",7]}", "features[1]" },
 		{ "{\"vendor\":\"Intel\",\"model\":\"Haswell\",\"features\":[\"nosuch\"]}",
