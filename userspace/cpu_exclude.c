@@ -10,7 +10,8 @@
 
 enum field { VENDOR, FAMILY, MODEL, STEPPING, MICROCODE, NR_FIELDS };
 
-static const char *const names[NR_FIELDS] = { "vendor", "family", "model", "stepping", "microcode" };
+/* In the order of their numbers, and what else an exclusion has in JSON. */
+static const char *const names[] = { "vendor", "family", "model", "stepping", "microcode", "reason", NULL };
 static const u32 highest[NR_FIELDS] = { 0, 0xfff, 0xff, 0xf, U32_MAX };
 
 static bool parse_vendor(const char *text, u32 *vendor)
@@ -157,18 +158,19 @@ static int one_from_json(struct cpu_policy *p, json_object *o, size_t i, struct 
 {
 	char *value[NR_FIELDS] = { NULL }, where[40];
 	u32 f;
-	int ret = 0;
+	int ret;
 
 	snprintf(where, sizeof(where), "exclude[%zu]%s", i, json_object_is_type(o, json_type_object) ? "." : ": ");
 	if (!json_object_is_type(o, json_type_object))
 		return fail(err, FERRY_X_BAD_FILE, "%san object is expected", where);
+	/* What is not understood must not exclude less than was meant. */
+	ret = json_known(o, names, where, err);
+	if (ret)
+		return ret;
 	json_object_object_foreach(o, key, v) {
 		for (f = 0; f < NR_FIELDS && strcmp(key, names[f]); f++)
 			;
-		/* What is not understood must not exclude less than was meant. */
-		if (f == NR_FIELDS && strcmp(key, "reason"))
-			ret = fail(err, FERRY_X_BAD_FILE, "%s%.40s: not a field of an exclusion", where, key);
-		else if (!json_object_is_type(v, json_type_string) && !json_object_is_type(v, json_type_int))
+		if (!json_object_is_type(v, json_type_string) && !json_object_is_type(v, json_type_int))
 			ret = fail(err, FERRY_X_BAD_FILE, "%s%s: a number or a string is expected", where, key);
 		else if (f < NR_FIELDS)
 			value[f] = xstrdup(json_object_get_string(v));

@@ -36,21 +36,28 @@ static int version(struct cpu_host *h, json_object *o, const char *key, struct e
 	return 0;
 }
 
-/* A policy's own error gets the file and the place in front. */
-static int one_cpu(struct cpu_host *h, json_object *o, const char *where, u32 number,
-		   struct error *err)
+/* An error of those who do not know the file gets it and the place in front. */
+static int in_file(const struct cpu_host *h, const char *where, struct error *err)
+{
+	char text[sizeof(err->text) - 200];
+
+	snprintf(text, sizeof(text), "%.*s", (int)sizeof(text) - 1, err->text);
+	return fail(err, FERRY_X_BAD_FILE, "%s: %s%s", h->name, where, text);
+}
+
+/* @members: all that @o may have */
+static int one_cpu(struct cpu_host *h, json_object *o, const char *const *members, const char *where,
+		   u32 number, struct error *err)
 {
 	struct cpu_policy *p = xcalloc(1, sizeof(*p));
-	char text[sizeof(err->text) - 200];
 	u32 at;
 	int ret;
 
 	if (!json_object_is_type(o, json_type_object)) {
 		ret = fail(err, FERRY_X_BAD_FILE, "%s: %.*s: an object is expected", h->name,
 			   (int)strlen(where) - 1, where);
-	} else if (policy_from_json(p, o, err)) {
-		snprintf(text, sizeof(text), "%.*s", (int)sizeof(text) - 1, err->text);
-		ret = fail(err, FERRY_X_BAD_FILE, "%.150s: %s%s", h->name, where, text);
+	} else if (json_known(o, members, "", err) || policy_within_json(p, o, err)) {
+		ret = in_file(h, where, err);
 	} else if (cpu_policy_validate(p, &at)) {
 		ret = fail(err, FERRY_X_BAD_FILE, "%s: %scpuid[%u]: is not valid", h->name, where, at);
 	} else if (!p->nr_leaves) {
@@ -64,6 +71,8 @@ static int one_cpu(struct cpu_host *h, json_object *o, const char *where, u32 nu
 
 static int our_host(struct cpu_host *h, json_object *o, struct error *err)
 {
+	static const char *const members[] = { "ferry_cpu", "name", "logical_cpus", "cpus", NULL };
+	static const char *const of_cpu[] = { "cpu", "count", POLICY_MEMBERS, NULL };
 	json_object *cpus, *c;
 	size_t i, n;
 	int ret = version(h, o, "ferry_cpu", err);
@@ -71,6 +80,8 @@ static int our_host(struct cpu_host *h, json_object *o, struct error *err)
 	if (ret)
 		return ret;
 	h->format = "Ferry's JSON";
+	if (json_known(o, members, "", err))
+		return in_file(h, "", err);
 	if (!json_object_object_get_ex(o, "cpus", &cpus) ||
 	    !json_object_is_type(cpus, json_type_array) || !json_object_array_length(cpus))
 		return fail(err, FERRY_X_BAD_FILE, "%s: cpus: a list of CPUs is expected", h->name);
@@ -83,7 +94,7 @@ static int our_host(struct cpu_host *h, json_object *o, struct error *err)
 		snprintf(where, sizeof(where), "cpus[%zu].", i);
 		if (json_object_is_type(c, json_type_object))
 			json_get_number(c, "cpu", &number);
-		ret = one_cpu(h, c, where, number, err);
+		ret = one_cpu(h, c, of_cpu, where, number, err);
 	}
 	return ret;
 }
@@ -120,43 +131,55 @@ static int our_features(struct cpu_host *h, json_object *list, struct error *err
 
 static int our_policy(struct cpu_host *h, json_object *o, struct error *err)
 {
-	const char *mode = json_str(o, "mode"), *model = json_str(o, "model");
-	const char *vendor = json_str(o, "vendor");
+#define COMMON "ferry_policy", "mode", "features", POLICY_REMARKS
+	static const char *const of_data[] = { COMMON, POLICY_MEMBERS, NULL };
+	static const char *const of_host[] = { COMMON, "exclude", NULL };
+	static const char *const of_model[] = { COMMON, "exclude", "model", "vendor", NULL };
+#undef COMMON
+	static const struct {
+		const char *name;
+		enum cpu_mode mode;
+		const char *const *members;
+	} modes[] = {
+		{ "data", CPU_MODE_DATA, of_data },
+		{ "passthrough", CPU_MODE_PASSTHROUGH, of_host },
+		{ "host-model", CPU_MODE_HOST_MODEL, of_host },
+		{ "custom", CPU_MODE_CUSTOM, of_model },
+	};
+	bool told = json_object_object_get_ex(o, "mode", NULL);
+	const char *mode = told ? json_str(o, "mode") : "data";
+	const char *model = json_str(o, "model"), *vendor = json_str(o, "vendor");
 	json_object *list;
+	u32 i;
 	int ret = version(h, o, "ferry_policy", err);
 
 	if (ret)
 		return ret;
 	h->format = "Ferry's policy";
+	for (i = 0; i < ARRAY_SIZE(modes) && (!mode || strcmp(mode, modes[i].name)); i++)
+		;
+	if (i == ARRAY_SIZE(modes))
+		return fail(err, FERRY_X_BAD_FILE,
+			    "%s: mode: data, passthrough, host-model or custom is expected", h->name);
+	h->mode = modes[i].mode;
+	if (json_known(o, modes[i].members, "", err))
+		return in_file(h, "", err);
 	if (json_object_object_get_ex(o, "features", &list)) {
 		ret = our_features(h, list, err);
 		if (ret)
 			return ret;
 	}
-	if (!mode || !strcmp(mode, "data"))
-		return one_cpu(h, o, "", 0, err);
-	if (!strcmp(mode, "passthrough"))
-		h->mode = CPU_MODE_PASSTHROUGH;
-	else if (!strcmp(mode, "host-model"))
-		h->mode = CPU_MODE_HOST_MODEL;
-	else if (!strcmp(mode, "custom"))
-		h->mode = CPU_MODE_CUSTOM;
-	else
-		return fail(err, FERRY_X_BAD_FILE,
-			    "%s: mode: data, passthrough, host-model or custom is expected", h->name);
+	if (h->mode == CPU_MODE_DATA)
+		return one_cpu(h, o, modes[i].members, "", 0, err);
 	h->excluded = xcalloc(1, sizeof(*h->excluded));
-	if (cpu_exclude_from_json(h->excluded, o, err)) {
-		char text[400];
-
-		snprintf(text, sizeof(text), "%.399s", err->text);
-		return fail(err, FERRY_X_BAD_FILE, "%s: %s", h->name, text);
-	}
+	if (cpu_exclude_from_json(h->excluded, o, err))
+		return in_file(h, "", err);
 	if (h->mode == CPU_MODE_CUSTOM && (!model || strlen(model) >= sizeof(h->model)))
 		return fail(err, FERRY_X_BAD_FILE, "%s: model: the name of a model is expected",
 			    h->name);
 	if (model)
 		snprintf(h->model, sizeof(h->model), "%s", model);
-	if (vendor && !cpu_vendor_id(vendor))
+	if (json_object_object_get_ex(o, "vendor", NULL) && (!vendor || !cpu_vendor_id(vendor)))
 		return fail(err, FERRY_X_BAD_FILE, "%s: vendor: Intel, AMD or Hygon is expected",
 			    h->name);
 	return cpu_host_build(h, vendor ? vendor : "", NULL, err);

@@ -163,8 +163,10 @@ static int bad(struct error *err, const char *list, size_t i, const char *field,
 
 static int read_leaves(struct cpu_policy *p, json_object *list, struct error *err)
 {
+	static const char *const members[] = { "leaf", "subleaf", "eax", "ebx", "ecx", "edx", NULL };
 	static const char number[] = "a 32-bit number, or one in a string, is expected";
 	size_t i, n = json_object_array_length(list);
+	char where[40];
 	u32 r;
 
 	for (i = 0; i < n; i++) {
@@ -174,6 +176,9 @@ static int read_leaves(struct cpu_policy *p, json_object *list, struct error *er
 
 		if (!json_object_is_type(o, json_type_object))
 			return bad(err, "cpuid", i, "", "an object is expected");
+		snprintf(where, sizeof(where), "cpuid[%zu].", i);
+		if (json_known(o, members, where, err))
+			return err->code;
 		if (!get_hex(o, "leaf", U32_MAX, &v))
 			return bad(err, "cpuid", i, "leaf", number);
 		l.leaf = v;
@@ -201,7 +206,9 @@ static int read_leaves(struct cpu_policy *p, json_object *list, struct error *er
 
 static int read_msrs(struct cpu_policy *p, json_object *list, struct error *err)
 {
+	static const char *const members[] = { "index", "value", NULL };
 	size_t i, n = json_object_array_length(list);
+	char where[40];
 
 	for (i = 0; i < n; i++) {
 		json_object *o = json_object_array_get_idx(list, i);
@@ -209,6 +216,9 @@ static int read_msrs(struct cpu_policy *p, json_object *list, struct error *err)
 
 		if (!json_object_is_type(o, json_type_object))
 			return bad(err, "msrs", i, "", "an object is expected");
+		snprintf(where, sizeof(where), "msrs[%zu].", i);
+		if (json_known(o, members, where, err))
+			return err->code;
 		if (!get_hex(o, "index", U32_MAX, &index))
 			return bad(err, "msrs", i, "index", "a 32-bit number is expected");
 		if (!get_hex(o, "value", U64_MAX, &value))
@@ -221,7 +231,7 @@ static int read_msrs(struct cpu_policy *p, json_object *list, struct error *err)
 	return 0;
 }
 
-int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err)
+int policy_within_json(struct cpu_policy *p, json_object *o, struct error *err)
 {
 	json_object *cpuid, *msrs;
 	int ret;
@@ -237,6 +247,14 @@ int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err)
 		ret = read_msrs(p, msrs, err);
 	}
 	return ret ? ret : cpu_exclude_from_json(p, o, err);
+}
+
+int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err)
+{
+	static const char *const members[] = { "ferry_policy", POLICY_REMARKS, POLICY_MEMBERS, NULL };
+	int ret = json_known(o, members, "", err);
+
+	return ret ? ret : policy_within_json(p, o, err);
 }
 
 int policy_read(struct cpu_policy *p, const char *path, struct error *err)

@@ -17,8 +17,16 @@ int policy_of_host(struct cpu_policy *host, struct error *err);
 int policy_default(struct cpu_policy *out, unsigned int vcpus, u64 module_caps, struct error *err);
 /* What a VM of this shape is shown of a policy; one that is in force already stays as it is. */
 int policy_effective(struct cpu_policy *p, unsigned int vcpus, u64 module_caps, struct error *err);
+
+/* Members of a policy in JSON: what it is made of, and what is written for people. */
+#define POLICY_MEMBERS "cpuid", "msrs", "exclude"
+#define POLICY_REMARKS "name", "identity", "physical_bits", "accepted_vulnerabilities", "feature_names"
+
 json_object *policy_to_json(const struct cpu_policy *p);
+/* A policy that gives its CPU leaf by leaf, in an object of its own; with other members it is refused. */
 int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err);
+/* The same of an object that has other members, too: who calls knows which. */
+int policy_within_json(struct cpu_policy *p, json_object *o, struct error *err);
 /* Any description of a CPU; modes that mean the host's CPU mean this host's. */
 int policy_read(struct cpu_policy *p, const char *path, struct error *err);
 /* Hand it to the module; a refusal lists every reason in err->detail and in the text. */

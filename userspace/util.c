@@ -436,6 +436,28 @@ bool json_flag(json_object *o, const char *key, bool fallback)
 	return json_object_get_boolean(m);
 }
 
+int json_known(json_object *o, const char *const *names, const char *where, struct error *err)
+{
+	struct json_object_iterator it = json_object_iter_begin(o), end = json_object_iter_end(o);
+	char list[300] = "";
+	size_t n = 0;
+	u32 i;
+
+	for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+		const char *name = json_object_iter_peek_name(&it);
+
+		for (i = 0; names[i] && strcmp(name, names[i]); i++)
+			;
+		if (names[i])
+			continue;
+		for (i = 0; names[i] && n < sizeof(list); i++)
+			n += snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "", names[i]);
+		return fail(err, FERRY_X_BAD_FILE, "%s%.60s: there is no such member; there are %s", where, name,
+			    list);
+	}
+	return 0;
+}
+
 /* --------------------------------------------------------------------- time */
 
 static u64 clock_ns(clockid_t id)

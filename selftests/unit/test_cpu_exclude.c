@@ -100,6 +100,9 @@ static void form(void)
 	o = policy_to_json(&a);
 	ok(!policy_from_json(&b, o, &err) && cpu_policy_equal(&a, &b), "a file and back: %s", err.text);
 	ok(!strstr(json_object_to_json_string(o), "4fffff01"), "in words, not in registers");
+	json_object_object_add(o, "exlude", json_object_new_array());
+	ok(policy_from_json(&b, o, &err) == FERRY_X_BAD_FILE && strstr(err.text, "exlude: there is no such member"),
+	   "a typing error in a definition's policy: %s", err.text);
 	json_object_put(o);
 
 	cpu_policy_init(&c);
@@ -268,7 +271,7 @@ static void pools(void)
 	BAD("[{\"vendor\": \"AMD\", \"family\": 25, \"reason\": \"r\"}]", "exclude[0].model: missing");
 	BAD("[{\"vendor\": \"AMD\", \"family\": 25, \"model\": 1}]", "exclude[0].reason");
 	BAD("[{\"vendor\": \"AMD\", \"family\": 25, \"model\": [1], \"reason\": \"r\"}]", "a number or a string");
-	BAD("[{\"vendor\": \"AMD\", \"family\": 25, \"model\": 1, \"steping\": 1, \"reason\": \"r\"}]", "not a field");
+	BAD("[{\"vendor\": \"AMD\", \"family\": 25, \"model\": 1, \"steping\": 1, \"reason\": \"r\"}]", "exclude[0].steping: there is no such member");
 }
 
 int main(void)

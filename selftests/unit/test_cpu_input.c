@@ -201,7 +201,7 @@ static void bad_input(void)
 		{ "{\"ferry_policy\":1,\"cpuid\":[{\"leaf\":0,\"eax\":1,\"ebx\":1,\"ecx\":1,"
 		  "\"edx\":1},\n{\"leaf\":1,\"eax\":1,\"ebx\":1,\n\"ecx\":\"}]\",\"edx\":1}]}",
 		  "line 3: cpuid[1].ecx: a 32-bit number" },
-		{ "{\"x\":[{\"y\":\"\\\"{\"}],\"ferry_cpu\":1,\n\"cpus\":[\n{\"cpuid\":[\n[]]}]}",
+		{ "{\"name\":[{\"y\":\"\\\"{\"}],\"ferry_cpu\":1,\n\"cpus\":[\n{\"cpuid\":[\n[]]}]}",
 		  "line 4: cpus[0].cpuid[0]: an object" },
 		{ "{\"ferry_policy\":1,\"cpuid\":[{\"leaf\":1,\"eax\":1,\"ebx\":1,\"ecx\":1,\"edx\":1},"
 		  "\n{\"leaf\":1,\"eax\":1,\"ebx\":1,\"ecx\":1,\"edx\":1}]}",
@@ -212,6 +212,24 @@ static void bad_input(void)
 		  "line 2: <maxphysaddr> bits" },
 		{ "{\"ferry_cpu\":1,\"cpus\":[{\"cpuid\":[{\"leaf\":\"0x1ffffffff\",\"eax\":1,\"ebx\":1,"
 		  "\"ecx\":1,\"edx\":1}]}]}", "cpus[0]" },
+		/* A member that is not known: what it was meant to say must not be lost. */
+		{ "{\"ferry_policy\":1,\"mode\":\"host-model\",\n\"exlude\":[]}",
+		  "line 2: exlude: there is no such member; there are ferry_policy, mode, " },
+		{ "{\"ferry_policy\":1,\"mode\":\"custom\",\"model\":\"Haswell\",\"fetures\":{}}", "fetures: there is no" },
+		{ "{\"ferry_policy\":1,\"cpuid\":[{\"leaf\":1,\"eax\":1,\"ebx\":1,\"ecx\":1,\"edx\":1}],\n\"msr\":[]}",
+		  "line 2: msr: there is no such member" },
+		{ "{\"ferry_policy\":1,\"cpuid\":[{\"leaf\":7,\"eax\":1,\"ebx\":1,\"ecx\":1,\"edx\":1,\"sublaef\":1}]}",
+		  "cpuid[0].sublaef: there is no such member; there are leaf, subleaf, eax, ebx, ecx, edx" },
+		{ "{\"ferry_policy\":1,\"cpuid\":[],\"msrs\":[{\"index\":1,\"value\":1,\"mask\":1}]}",
+		  "msrs[0].mask: there is no such member" },
+		{ "{\"ferry_policy\":1,\"mode\":\"passthrough\",\"msrs\":[]}", "msrs: there is no such member" },
+		{ "{\"ferry_policy\":1,\"mode\":\"host-model\",\"vendor\":\"AMD\"}", "vendor: there is no such member" },
+		{ "{\"ferry_cpu\":1,\"cpu\":[]}", "cpu: there is no such member; there are ferry_cpu," },
+		{ "{\"ferry_cpu\":1,\"cpus\":[\n{\"cpuid\":[{\"leaf\":1,\"eax\":1,\"ebx\":1,\"ecx\":1,\"edx\":1}],"
+		  "\"msr\":[]}]}", "line 2: cpus[0].msr: there is no such member; there are cpu, count, cpuid," },
+		{ "{\"ferry_policy\":1,\"mode\":5,\"cpuid\":[{\"leaf\":1,\"eax\":1,\"ebx\":1,\"ecx\":1,\"edx\":1}]}",
+		  "mode: data, passthrough" },
+		{ "{\"ferry_policy\":1,\"mode\":\"custom\",\"model\":\"Haswell\",\"vendor\":5}", "vendor: Intel" },
 		/* Names that look like places, and comments with brackets: the line is found, or a start. */
 		{ "{\"ferry_policy\":1,\"mode\":\"host-model\",\n\"exclude\":[{\"foo[bar\":1,\"foo\":[1,2]}]}",
 		  "line 2: exclude[0].foo[bar" },
