@@ -194,34 +194,73 @@ static bool wants_msrs(const struct cpu_policy *p)
 	       cpu_policy_has(p, CPU_F_CORE_CAPABILITY) || cpu_policy_has(p, CPU_F_VMX);
 }
 
+/* The CPUs that this thread may run on; NULL: not known. The kernel wants room for all it could have. */
+static cpu_set_t *affinity(size_t *size)
+{
+	cpu_set_t *mask = NULL;
+	u32 cpus;
+
+	for (cpus = CPU_SETSIZE; cpus <= 1 << 20; cpus *= 2) {
+		*size = CPU_ALLOC_SIZE(cpus);
+		mask = xrealloc(mask, *size);
+		if (!sched_getaffinity(0, *size, mask))
+			return mask;
+		if (errno != EINVAL)
+			break;
+	}
+	free(mask);
+	return NULL;
+}
+
+/* Is it in a list as "0-3,8,10-11"? */
+static bool in_list(const char *list, unsigned long cpu)
+{
+	unsigned long lo, hi;
+	char *p = (char *)list;
+
+	for (;; p++) {
+		lo = hi = strtoul(p, &p, 10);
+		if (*p == '-')
+			hi = strtoul(p + 1, &p, 10);
+		if (cpu >= lo && cpu <= hi)
+			return true;
+		if (*p != ',')
+			return false;
+	}
+}
+
 int cpu_host_live(struct cpu_host *h, bool keep_raw, struct error *err)
 {
 	struct cpu_policy *p = xcalloc(1, sizeof(*p));
-	cpu_set_t old, one;
 	struct error ignored = { 0 };
 	char *cpuinfo = read_text("/proc/cpuinfo", CPU_FILE_MAX, "CPUs", &ignored);
+	char *online = read_text("/sys/devices/system/cpu/online", 1 << 20, "CPUs", &ignored);
+	size_t size;
+	cpu_set_t *old = affinity(&size), *one = NULL;
+	u32 cpu, not_asked = 0;
 	bool blind = false;
-	int ret = 0, cpu;
+	int ret = 0;
 
 	memset(h, 0, sizeof(*h));
 	h->name = xstrdup("this host");
 	h->format = "this host's CPUID";
-	if (sched_getaffinity(0, sizeof(old), &old)) {
-		free(cpuinfo);
-		free(p);
-		return fail_errno(err, FERRY_X_SYSTEM, "sched_getaffinity");
+	if (!old) {
+		ret = fail_errno(err, FERRY_X_SYSTEM, "sched_getaffinity");
+		goto out;
 	}
-	for (cpu = 0; cpu < CPU_SETSIZE && !ret; cpu++) {
-		if (!CPU_ISSET(cpu, &old))
+	/* A guest may run where this process does not, by taskset or by what started it. */
+	one = xcalloc(1, size);
+	for (cpu = 0; cpu < 8 * size && !ret; cpu++) {
+		if (online ? !in_list(online, cpu) : !CPU_ISSET_S(cpu, size, old))
 			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		if (sched_setaffinity(0, sizeof(one), &one)) {
-			ret = fail_errno(err, FERRY_X_SYSTEM, "cannot run on CPU %d", cpu);
-			break;
+		CPU_ZERO_S(size, one);
+		CPU_SET_S(cpu, size, one);
+		if (sched_setaffinity(0, size, one)) {
+			not_asked++;
+			continue;
 		}
 		if (cpu_policy_read(p, read_leaf)) {
-			ret = fail(err, FERRY_X_SYSTEM, "the CPUID of CPU %d does not fit a policy", cpu);
+			ret = fail(err, FERRY_X_SYSTEM, "the CPUID of CPU %u does not fit a policy", cpu);
 			break;
 		}
 		if (!read_msrs(p, cpu))
@@ -235,10 +274,19 @@ int cpu_host_live(struct cpu_host *h, bool keep_raw, struct error *err)
 			h->raw_cpu[h->nr_raw++] = cpu;
 		}
 	}
-	sched_setaffinity(0, sizeof(old), &old);
+	if (!ret && !h->logical)
+		ret = fail_errno(err, FERRY_X_SYSTEM, "cannot run on any CPU of this host");
+	sched_setaffinity(0, size, old);
+	if (not_asked)
+		cpu_host_note(h, "%u of %u CPUs were not asked what they can do: this process may not run there, by "
+				 "its cpuset", not_asked, h->logical + not_asked);
 	if (blind)
 		cpu_host_note(h, "feature MSRs could not be read (as root, with 'modprobe msr', they "
 				 "can); what they would tell is taken to be the worst");
+out:
+	free(one);
+	free(old);
+	free(online);
 	free(cpuinfo);
 	free(p);
 	return ret;

@@ -97,7 +97,10 @@ struct cpu_host {
 int cpu_host_read(struct cpu_host *h, const char *path, struct error *err);
 int cpu_host_parse(struct cpu_host *h, const char *name, const char *text, size_t len,
 		   struct error *err);
-/* This machine: every logical CPU that this process may run on; @keep_raw: each for itself, too. */
+/*
+ * This machine: every logical CPU that is online; a note tells how many of them a cpuset forbids.
+ * @keep_raw: each for itself, too.
+ */
 int cpu_host_live(struct cpu_host *h, bool keep_raw, struct error *err);
 void cpu_host_free(struct cpu_host *h);
 __printf(2, 3) void cpu_host_note(struct cpu_host *h, const char *fmt, ...);

@@ -3,7 +3,10 @@
  * Descriptions of CPUs: every format, what is told apart by content, and bad input, which is an error
  * that names the line or the field.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cpu_help.h"
@@ -307,6 +310,68 @@ static void names_alone(void)
 	free(p);
 }
 
+/* A kernel that could have more CPUs than fit a cpu_set_t, and a cpuset without one: libc's are not linked. */
+static size_t least_mask;
+static int forbidden = -1;
+
+int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask)
+{
+	if (size < least_mask) {
+		errno = EINVAL;
+		return -1;
+	}
+	memset(mask, 0, size);
+	return syscall(SYS_sched_getaffinity, pid, size, mask) < 0 ? -1 : 0;
+}
+
+int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
+{
+	if (forbidden >= 0 && CPU_ISSET_S(forbidden, size, mask) && CPU_COUNT_S(size, mask) == 1) {
+		errno = EINVAL;
+		return -1;
+	}
+	return syscall(SYS_sched_setaffinity, pid, size, mask);
+}
+
+static void live(void)
+{
+	cpu_set_t all, one, after;
+	int first = 0, last = CPU_SETSIZE - 1;
+
+	memset(&all, 0xff, sizeof(all));
+	if (sched_setaffinity(0, sizeof(all), &all) || sched_getaffinity(0, sizeof(all), &all) || CPU_COUNT(&all) < 2) {
+		skip("this machine has one CPU", "every CPU is asked");
+		return;
+	}
+	while (!CPU_ISSET(first, &all))
+		first++;
+	while (!CPU_ISSET(last, &all))
+		last--;
+	CPU_ZERO(&one);
+	CPU_SET(first, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	cpu_host_free(&h);
+	err = (struct error){ 0 };
+	cpu_host_live(&h, true, &err);
+	ok(!err.code && h.logical == (u32)CPU_COUNT(&all) && h.nr_raw == h.logical &&
+		   (int)h.raw_cpu[h.nr_raw - 1] == last,
+	   "every CPU is asked by a process that is kept to one: %u", h.logical);
+	ok(!sched_getaffinity(0, sizeof(after), &after) && CPU_EQUAL(&one, &after), "... and is on it afterwards");
+	cpu_host_free(&h);
+	least_mask = 1024;
+	cpu_host_live(&h, false, &err);
+	ok(!err.code && h.logical == (u32)CPU_COUNT(&all), "a kernel for 8192 CPUs: %s", err.text);
+	cpu_host_free(&h);
+	forbidden = last;
+	cpu_host_live(&h, false, &err);
+	ok(!err.code && h.logical == (u32)CPU_COUNT(&all) - 1 && h.nr_notes &&
+		   strstr(h.note[0], "1 of "),
+	   "a CPU that a cpuset forbids is told of: %s", h.nr_notes ? h.note[0] : err.text);
+	least_mask = 0;
+	forbidden = -1;
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
 /* A policy is the same after print and parse. */
 static void round_trip(void)
 {
@@ -391,6 +456,7 @@ int main(void)
 	modes();
 	bad_input();
 	names_alone();
+	live();
 	round_trip();
 	models();
 	cpu_host_free(&h);
