@@ -116,6 +116,19 @@ static int add_leaf(struct text *t, struct cpu_leaf *l, struct error *err)
 	return 0;
 }
 
+static int add_msr(struct text *t, struct cpu_policy *p, u32 index, u64 value, struct error *err)
+{
+	const struct cpu_msr *old = cpu_policy_find_msr(p, index);
+	char field[20];
+
+	snprintf(field, sizeof(field), "MSR 0x%x", index);
+	if (old && old->value != value)
+		return bad(t, err, field, "was given before with another value");
+	if (!old && cpu_policy_add_msr(p, index, value))
+		return bad(t, err, field, "too many MSRs");
+	return 0;
+}
+
 static int finish_cpu(struct text *t, struct error *err)
 {
 	int ret = 0;
@@ -181,8 +194,8 @@ static int comment(struct text *t, struct error *err)
 		skip_blanks(t);
 		if (t->p != t->end)
 			return bad(t, err, "msr", "more than a number and a value");
-		if (cpu_is_feature_msr(index) && cpu_policy_set_msr(t->cpu, index, value))
-			return bad(t, err, "msr", "too many MSRs");
+		if (cpu_is_feature_msr(index))
+			return add_msr(t, t->cpu, index, value, err);
 	}
 	return 0;
 }
@@ -285,7 +298,12 @@ int cpu_parse_text(struct cpu_host *h, const char *text, size_t len, struct erro
 	return ret;
 }
 
-/* "INDEX VALUE [VALUE...]"; "GP" where reading faulted. Other MSRs than feature MSRs are skipped. */
+/*
+ * "INDEX VALUE [VALUE...]", of several CPUs or readings; "GP" where reading faulted. Other MSRs than
+ * feature MSRs are skipped. Values have to agree, with the dump's, too: it is not told which CPU has
+ * which, and their common part is not safe: IA32_ARCH_CAPABILITIES has bits that are the worse for
+ * being clear, as RDCL_NO, and one that is for being set, RSBA (SDM vol. 4, MSR 10AH).
+ */
 int cpu_parse_msrs(struct cpu_host *h, const char *name, const char *text, size_t len,
 		   struct error *err)
 {
@@ -310,11 +328,14 @@ int cpu_parse_msrs(struct cpu_host *h, const char *name, const char *text, size_
 		skip_blanks(&t);
 		if (take(&t, "GP") || !cpu_is_feature_msr(index))
 			continue;
-		if (!take_hex(&t, 16, &value))
-			return bad(&t, err, "value", "a number in hexadecimal or GP is expected");
-		for (i = 0; i < h->nr; i++)
-			if (cpu_policy_set_msr(&h->cpu[i], index, value))
-				return bad(&t, err, "MSR", "too many");
+		do {
+			if (!take_hex(&t, 16, &value))
+				return bad(&t, err, "value", "a number in hexadecimal or GP is expected");
+			for (i = 0; i < h->nr; i++)
+				if (add_msr(&t, &h->cpu[i], index, value, err))
+					return err->code;
+			skip_blanks(&t);
+		} while (t.p < t.end && *t.p != '#');
 	}
 	return 0;
 }

@@ -109,6 +109,7 @@ static int cpuid_element(struct cpu_host *h, xmlNode *node, struct cpu_policy *p
 
 static int msr_element(struct cpu_host *h, xmlNode *node, struct cpu_policy *p, struct error *err)
 {
+	const struct cpu_msr *old;
 	u32 index, lo, hi;
 
 	if (!xmlHasProp(node, BAD_CAST "index"))
@@ -117,6 +118,9 @@ static int msr_element(struct cpu_host *h, xmlNode *node, struct cpu_policy *p, 
 	    number(h, node, "eax", 0, U32_MAX, &lo, err) ||
 	    number(h, node, "edx", 0, U32_MAX, &hi, err))
 		return err->code;
+	old = cpu_policy_find_msr(p, index);
+	if (old && old->value != ((u64)hi << 32 | lo))
+		return bad(h, node, "index", "this MSR was given before with another value", err);
 	if (cpu_is_feature_msr(index) && cpu_policy_set_msr(p, index, (u64)hi << 32 | lo))
 		return bad(h, node, "index", "too many MSRs", err);
 	return 0;

@@ -54,6 +54,34 @@ static void text_formats(void)
 	   "entries beyond the CPU's ranges say nothing");
 }
 
+static void msr_files(void)
+{
+	static const struct {
+		const char *text;
+		const char *says;
+	} bad[] = {
+		{ "# x\n0x10a 0x2f 0x0\n", "line 2: MSR 0x10a: was given before with another value" },
+		{ "10a 2f\n10a 0\n", "line 2: MSR 0x10a: was given before" },
+		{ "10a 2f junk\n", "line 1: value" },
+		{ "10a 2fx\n", "line 1: value" },
+		{ "10a\n", "line 1: value" },
+		{ "cf 1\n", "line 1: MSR 0xcf: was given before" },
+	};
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		read_text_as("1 0 1 2 3 4\n# msr: cf 4\n");
+		ret = cpu_parse_msrs(&h, "x.msr", bad[i].text, strlen(bad[i].text), &err);
+		ok(ret == FERRY_X_BAD_FILE && strstr(err.text, bad[i].says), "x.msr: %s", bad[i].says);
+	}
+	read_text_as("1 0 1 2 3 4\n# msr: cf 4\n# cpu: 1\n1 0 1 2 3 5\n# msr: cf 4\n");
+#define GOOD "10a 2f 0x2F\t2f # thrice\r\ncf 4\n48c GP\ne7 1 2 junk\n"
+	ret = cpu_parse_msrs(&h, "x.msr", GOOD, strlen(GOOD), &err);
+	ok(!ret && h.nr == 2 && cpu_policy_find_msr(&h.cpu[1], 0x10a)->value == 0x2f && h.cpu[1].nr_msrs == 2,
+	   "x.msr: values that agree, with the dump's, too: %s", err.text);
+}
+
 static void xml_formats(void)
 {
 	ok_eq(read_text_as("<!-- Test -->\n<cpudata arch='x86'>\n"
@@ -163,6 +191,8 @@ static void bad_input(void)
 		{ "   0x00000000 0x00: eax=0x00000001 ebx=0x756e6547 ecx=0x6c65746e\n", "edx" },
 		{ "   0x00000000 0x00 eax=0x00000001 ebx=0x1 ecx=0x1 edx=0x1\n", "colon" },
 		{ "# msr: 10a xyz\n", "line 1: msr" },
+		{ "1 0 1 2 3 4\n# msr: 10a 2f\n# msr: 10a 2f\n# msr: 10a 0\n",
+		  "line 4: MSR 0x10a: was given before with another value" },
 		{ "<cpudata><cpuid eax_in='0x1' eax='0x1'", "line 1: XML" },
 		{ "<cpudata arch='arm'/>", "arch: only x86" },
 		{ "<cpudata arch='x86'>\n<cpuid ecx_in='0' eax='1'/></cpudata>", "line 2: <cpuid> eax_in" },
@@ -170,6 +200,8 @@ static void bad_input(void)
 		  "line 3: <cpuid> eax" },
 		{ "<cpudata arch='x86'><cpuid eax_in='1' eax='1'/><cpuid eax_in='1' eax='2'/></cpudata>",
 		  "given before" },
+		{ "<cpudata arch='x86'><msr index='0x10a' eax='1' edx='0'/>\n<msr index='0x10a' eax='1' edx='1'/>"
+		  "<cpuid eax_in='1' eax='1'/></cpudata>", "line 2: <msr> index: this MSR was given before" },
 		{ "<cpudata arch='x86'></cpudata>", "no <cpuid>" },
 		{ "<cpudata arch='x86'><what/></cpudata>", "<cpuid> and <msr>" },
 		{ "<html></html>", "is expected" },
@@ -451,6 +483,7 @@ static void models(void)
 int main(void)
 {
 	text_formats();
+	msr_files();
 	xml_formats();
 	json_formats();
 	modes();
