@@ -13,7 +13,8 @@
 #include "seen.h"
 
 /**
- * struct args - options of these commands
+ * struct args - what these commands were given
+ * @file: the two descriptions, as they were named
  * @json: machine-readable output
  * @flags: CPU_CHECK_*
  * @warn: features whose absence is a warning
@@ -22,6 +23,7 @@
  * @seen: both are known
  */
 struct args {
+	const char *file[2];
 	bool json;
 	u32 flags;
 	struct cpu_set warn;
@@ -89,16 +91,15 @@ static int leave(int ret, struct error *err, bool json)
 static int two_files(const struct usage *u, struct args *a, int argc, char **argv,
 		     struct cpu_host h[2], struct error *err)
 {
-	const char *pos[2];
-	int nr, ret = opts_parse(u, a, argc, argv, pos, 2, &nr, err);
+	int nr, ret = opts_parse(u, a, argc, argv, a->file, 2, &nr, err);
 
 	if (ret)
 		return ret;
 	if (nr < 2)
 		return fail(err, FERRY_X_USAGE, "two descriptions are needed: ferry %s %s", u->command,
 			    u->args);
-	ret = cpu_host_read(&h[0], pos[0], err);
-	return ret ? ret : cpu_host_read(&h[1], pos[1], err);
+	ret = cpu_host_read(&h[0], a->file[0], err);
+	return ret ? ret : cpu_host_read(&h[1], a->file[1], err);
 }
 
 /* ------------------------------------------------------------------ check */
@@ -195,6 +196,18 @@ static void print_party(const char *who, const char *identity, const struct cpu_
 	printf("        %s%s%s\n", h->name, *h->model ? ", model " : "", h->model);
 }
 
+static void print_way_out(const struct args *a, const char *feature)
+{
+	char *guest = shell_word(a->file[0]), *host = shell_word(a->file[1]);
+
+	printf("A CPU that both can show, for the guest's next start:\n"
+	       "  ferry cpu baseline %s \\\n    %s -o POLICY\n"
+	       "  ferry run --policy POLICY ...\n"
+	       "Or accept by name what you know to be harmless: --warn %s\n", guest, host, feature);
+	free(guest);
+	free(host);
+}
+
 /* The first feature among the reasons, as an example. */
 static const char *first_feature(const struct cpu_findings *list)
 {
@@ -276,11 +289,7 @@ static int check(int argc, char **argv, bool words)
 			printf("\nONE BY ONE\n");
 		cpu_explain_findings(stdout, list, policy);
 		if (code == FERRY_X_NO)
-			printf("A CPU that both can show, for the guest's next start:\n"
-			       "  ferry cpu baseline %s \\\n    %s -o POLICY\n"
-			       "  ferry run --policy POLICY ...\n"
-			       "Or accept by name what you know to be harmless: --warn %s\n",
-			       h[0].name, h[1].name, first_feature(list));
+			print_way_out(&a, first_feature(list));
 	} else {
 		cpu_print_findings(stdout, list, policy);
 	}

@@ -458,6 +458,24 @@ int json_known(json_object *o, const char *const *names, const char *where, stru
 	return 0;
 }
 
+/* -------------------------------------------------------------------- shell */
+
+char *shell_word(const char *s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-";
+	char *word, *o;
+
+	if (*s && !s[strspn(s, plain)])
+		return xstrdup(s);
+	/* Between quotation marks all but themselves is plain: they end, one is escaped, and they go on. */
+	word = o = xcalloc(1, 4 * strlen(s) + 3);
+	*o++ = '\'';
+	for (; *s; s++)
+		o = *s == '\'' ? stpcpy(o, "'\\''") : (*o = *s, o + 1);
+	*o = '\'';
+	return word;
+}
+
 /* --------------------------------------------------------------------- time */
 
 static u64 clock_ns(clockid_t id)

@@ -84,6 +84,9 @@ bool json_flag(json_object *o, const char *key, bool fallback);
 /* Has @o members that are not among @names, which NULL ends? It is an error; @where stands before the name. */
 int json_known(json_object *o, const char *const *names, const char *where, struct error *err);
 
+/* @s as a shell's word: as it is, or in quotation marks; caller frees. */
+char *shell_word(const char *s);
+
 u64 monotonic_ns(void);
 u64 realtime_ns(void);
 

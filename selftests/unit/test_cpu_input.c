@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -342,7 +343,7 @@ static void names_alone(void)
 	free(p);
 }
 
-/* A kernel that could have more CPUs than fit a cpu_set_t, and a cpuset without one: libc's are not linked. */
+/* A kernel for more CPUs than a cpu_set_t holds, and a cpuset without one: these stand in for those of libc. */
 static size_t least_mask;
 static int forbidden = -1;
 
@@ -371,7 +372,8 @@ static void live(void)
 	int first = 0, last = CPU_SETSIZE - 1;
 
 	memset(&all, 0xff, sizeof(all));
-	if (sched_setaffinity(0, sizeof(all), &all) || sched_getaffinity(0, sizeof(all), &all) || CPU_COUNT(&all) < 2) {
+	if (sched_setaffinity(0, sizeof(all), &all) || sched_getaffinity(0, sizeof(all), &all) ||
+	    CPU_COUNT(&all) < 2) {
 		skip("this machine has one CPU", "every CPU is asked");
 		return;
 	}
@@ -402,6 +404,53 @@ static void live(void)
 	least_mask = 0;
 	forbidden = -1;
 	sched_setaffinity(0, sizeof(all), &all);
+}
+
+/* What explain says to do next can be done: its words are the shell's, and name what was named. */
+static void next_command(void)
+{
+	static const struct {
+		const char *name, *word;
+	} words[] = {
+		{ "a/b-1.cpuid", "a/b-1.cpuid" }, { "@host", "@host" },	     { "-", "-" },
+		{ "a b", "'a b'" },		  { "it's", "'it'\\''s'" }, { "", "''" },
+		{ "$(x)", "'$(x)'" },		  { "~", "'~'" },
+	};
+	static const char guest[] = "0 0 1 756e6547 6c65746e 49656e69\n1 0 306c3 0 7ffafbff bfebfbff\n";
+	static const char host[] = "0 0 1 756e6547 6c65746e 49656e69\n1 0 306c3 0 7dfafbff bfebfbff\n";
+	char dir[] = "/tmp/ferry-words-XXXXXX", name[64], out[8192] = "", want[160];
+	char *argv[] = { "explain", name, "-", NULL };
+	int i, code, in = dup(0), old = dup(1), fd[2];
+
+	for (i = 0; i < (int)ARRAY_SIZE(words); i++) {
+		char *word = shell_word(words[i].name);
+
+		ok_str(word, words[i].word, "a word of the shell");
+		free(word);
+	}
+	if (!mkdtemp(dir))
+		bail_out("mkdtemp");
+	snprintf(name, sizeof(name), "%s/of a guest", dir);
+	snprintf(want, sizeof(want), "ferry cpu baseline '%s' \\\n    - -o POLICY\n", name);
+	if (write_file_durably(name, guest, strlen(guest), &err) || pipe(fd))
+		bail_out("%s", err.text);
+	fd[1] = (write(fd[1], host, strlen(host)), close(fd[1]), memfd_create("out", 0));
+	fflush(stdout);
+	dup2(fd[0], 0);
+	dup2(fd[1], 1);
+	code = cpu_cmd_explain(3, argv);
+	fflush(stdout);
+	dup2(in, 0);
+	dup2(old, 1);
+	i = pread(fd[1], out, sizeof(out) - 1, 0);
+	if (!ok(i > 0 && code == FERRY_X_NO && strstr(out, want), "explain says what to do: %.60s...", want))
+		diag("%d: %s", code, out);
+	close(fd[0]);
+	close(fd[1]);
+	close(in);
+	close(old);
+	unlink(name);
+	rmdir(dir);
 }
 
 /* A policy is the same after print and parse. */
@@ -490,6 +539,7 @@ int main(void)
 	bad_input();
 	names_alone();
 	live();
+	next_command();
 	round_trip();
 	models();
 	cpu_host_free(&h);
