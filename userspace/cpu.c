@@ -12,21 +12,19 @@
 #include "cpu_print.h"
 
 static const struct cpu_command commands[] = {
-	{ "dump", cpu_cmd_dump, "[--all-cpus] [-o FILE]", "describe this host's CPUs" },
-	{ "show", cpu_cmd_show, "DUMP", "decode a description" },
-	{ "features", cpu_cmd_features, "DUMP [--names ferry|linux|libvirt]",
-	  "features by name, one a line" },
-	{ "xsave", cpu_cmd_xsave, "DUMP", "leaf 0xD recomputed beside the dump's" },
-	{ "baseline", cpu_cmd_baseline, "DUMP...", "the policy that all of these hosts can honour" },
-	{ "advise", cpu_cmd_advise, "DUMP...", "what each host costs a pool, and sub-pools" },
-	{ "effective", cpu_cmd_effective, "POLICY", "what a guest with this policy will see" },
-	{ "compare", cpu_cmd_compare, "A B", "identical, superset, subset or incompatible" },
-	{ "check", cpu_cmd_check, "POLICY DUMP", "can this host take this guest?" },
-	{ "explain", cpu_cmd_explain, "POLICY DUMP", "the same in words, with what to do" },
-	{ "mask", cpu_cmd_mask, "POLICY --default FILE --override FILE",
-	  "masks in VMware's notation, applied" },
-	{ "model", cpu_cmd_model, "NAME [--plus F] [--minus F]", "the policy of a named model" },
-	{ "models", cpu_cmd_models, "", "the models and levels there are" },
+	{ "dump", cpu_cmd_dump, "describe this host's CPUs" },
+	{ "show", cpu_cmd_show, "decode a description" },
+	{ "features", cpu_cmd_features, "features by name, one a line" },
+	{ "xsave", cpu_cmd_xsave, "leaf 0xD recomputed beside the dump's" },
+	{ "baseline", cpu_cmd_baseline, "the policy that all of these hosts can honour" },
+	{ "advise", cpu_cmd_advise, "what each host costs a pool, and sub-pools" },
+	{ "effective", cpu_cmd_effective, "what a guest with this policy will see" },
+	{ "compare", cpu_cmd_compare, "identical, superset, subset or incompatible" },
+	{ "check", cpu_cmd_check, "can this host take this guest?" },
+	{ "explain", cpu_cmd_explain, "the same in words, with what to do" },
+	{ "mask", cpu_cmd_mask, "masks in VMware's notation, applied" },
+	{ "model", cpu_cmd_model, "the policy of a named model" },
+	{ "models", cpu_cmd_models, "the models and levels there are" },
 };
 
 static void help(void)

@@ -21,7 +21,6 @@
 struct cpu_command {
 	const char *name;
 	int (*fn)(int argc, char **argv);
-	const char *args;
 	const char *help;
 };
 
