@@ -72,18 +72,45 @@ static int receive_call(struct arrival *a, struct ferry_migrate *m, struct error
 
 /* --------------------------------------------------------------- definition */
 
+/*
+ * Who sends a VM has no say about this host's files: of consoles only those that name none, and of
+ * policies the policy itself.
+ */
+static void choose_console(struct vmdef *def, const struct incoming *in)
+{
+	const char *own = def->console ? def->console : "tty";
+	char *chosen;
+
+	if (in->console) {
+		chosen = xstrdup(in->console);
+	} else if (in->file || !strcmp(own, "tty") || !strcmp(own, "pty") || !strcmp(own, "none")) {
+		chosen = xstrdup(own);
+	} else {
+		complain("VM %s comes with the console %s, which is not for its sender to say: it gets "
+			 "a pty ('ferry receive --console' chooses)", def->name, own);
+		chosen = xstrdup("pty");
+	}
+	free(def->console);
+	def->console = chosen;
+}
+
 static int take_definition(struct arrival *a, const char *text, const struct ferry_migrate *m,
 			   struct error *err)
 {
 	struct vmdef *def = a->s->vm.def;
 	u8 uuid[16];
-	json_object *o;
+	json_object *o, *policy;
 	int ret;
 
 	o = json_tokener_parse(text);
 	if (!o)
 		return fail(err, FERRY_X_BAD_FILE, "the VM's definition is damaged");
-	ret = vmdef_from_json(def, o, err);
+	/* As a string it would be the name of a file here. */
+	if (json_object_object_get_ex(o, "policy", &policy) &&
+	    !json_object_is_type(policy, json_type_object))
+		ret = fail(err, FERRY_X_BAD_FILE, "the VM's definition has no policy of its own");
+	else
+		ret = vmdef_from_json(def, o, err);
 	json_object_put(o);
 	if (ret)
 		return ret;
@@ -97,10 +124,7 @@ static int take_definition(struct arrival *a, const char *text, const struct fer
 	def->generation = a->generation;
 	if (a->in->name)
 		snprintf(def->name, sizeof(def->name), "%s", a->in->name);
-	if (a->in->console) {
-		free(def->console);
-		def->console = xstrdup(a->in->console);
-	}
+	choose_console(def, a->in);
 	a->msr_ignore = def->msr_ignore;
 	ret = vmdef_complete(def, err);
 	ram_layout(&a->s->vm.ram, def->memory);

@@ -16,7 +16,7 @@
  * @clone: a new VM with the file's contents; the file is not used up
  * @flags: FERRY_MIGRATE_ALLOW_WARNINGS
  * @name: instead of the definition's, or NULL
- * @console: likewise
+ * @console: likewise; with a socket, NULL lets the definition choose only among those without a path
  * @own_terminal: this process may use the terminal
  * @journal: with a socket
  * @listener: closed once the VM is here, if not 0

@@ -184,8 +184,8 @@ int cmd_receive(int argc, char **argv)
 		{ "once", NULL, "take one connection and be that VM's process, with this terminal",
 		  set_once },
 		{ "name", "NAME", "another name for the VM", set_name },
-		{ "console", "WHERE", "instead of the VM's own: see 'ferry run --help'",
-		  set_console },
+		{ "console", "WHERE", "where the VM's console goes: see 'ferry run --help'; default: a "
+		  "pty, or none if the VM has none", set_console },
 		{ "allow-warnings", NULL, "take VMs that this host fits with warnings only",
 		  set_warnings },
 		{ "json", NULL, "say in JSON what happens", set_json },

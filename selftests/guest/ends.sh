@@ -114,6 +114,31 @@ run p --boot pvh; check $status 16 "--boot pvh with a Multiboot image"
 run p --boot multiboot; check $status 0 "--boot multiboot"
 check "$(ls /run/ferry)" "" "nothing is left behind"
 
+# --- over the loopback to "another host": what a VM brings along stays away from that host's files
+there() { FERRY_RUN_DIR=/run/there FERRY_STATE_DIR=/tmp/there "$@"; }
+is_there() { # is_there STATE: wait until the VM is that on the other host
+	for i in $(seq 50); do
+		there ferry list | grep -q "^mb *$1" && return
+		sleep 0.2
+	done
+	false
+}
+there ferry receive 127.0.0.1:7002 --plain >/tmp/receive 2>&1 </dev/null &
+receiver=$!
+ferry run --name mb --kernel $kernel --memory 4M --append do:e --console file:/tmp/ours 2>/tmp/err </dev/null &
+vm=$!
+up
+rm /tmp/ours
+ferry migrate mb 127.0.0.1:7002 --plain >/tmp/con 2>&1; check $? 0 "a move"
+wait $vm
+there ferry list >/tmp/con
+has /tmp/con "^mb *running.* /dev/pts/" "... makes the console a pty, whatever the VM's was"
+test -e /tmp/ours; check $? 1 "... and touches no file"
+has /tmp/receive "comes with the console file:/tmp/ours" "... which is said"
+there ferry stop --force mb
+kill $receiver
+wait $receiver
+
 # --- a guest that powers off while it moves
 head -c 3000000 /dev/urandom >/tmp/mod1
 mkfifo /tmp/keys

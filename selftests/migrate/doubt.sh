@@ -43,7 +43,7 @@ unlink() {
 }
 receive() {
 	there
-	ferry receive 127.0.0.1:7000 --plain >>/tmp/receive.log 2>&1 </dev/null &
+	ferry receive 127.0.0.1:7000 --plain --console file:/tmp/con >>/tmp/receive.log 2>&1 </dev/null &
 	receiver=$!
 	sleep 0.5
 	here
@@ -116,7 +116,7 @@ unlink
 # --- a stream that was heard is of no use to whoever plays it again
 kill $receiver; wait $receiver 2>/dev/null
 here
-ferry receive 127.0.0.1:7000 --plain >>/tmp/receive.log 2>&1 </dev/null &
+ferry receive 127.0.0.1:7000 --plain --console file:/tmp/con >>/tmp/receive.log 2>&1 </dev/null &
 receiver=$!
 sleep 0.5
 link 7001 7000 tap /tmp/stream

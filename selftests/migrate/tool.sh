@@ -53,7 +53,7 @@ run migrate mover 127.0.0.1:7001 --plain --timeout 3; check $status 30 "migrate 
 kill $silent 2>/dev/null
 run list; grep -q "^mover *running" /tmp/out; check $? 0 "the VM runs on"
 there
-ferry receive 127.0.0.1:7002 --plain --json >/tmp/receive.log 2>&1 </dev/null &
+ferry receive 127.0.0.1:7002 --plain --json --console file:/tmp/con >/tmp/receive.log 2>&1 </dev/null &
 receiver=$!
 sleep 1
 here
@@ -81,7 +81,7 @@ kill -INT $move
 wait $move; check $? 26 "Ctrl-C cancels too"
 run list; grep -q "^mover *running" /tmp/out; check $? 0 "the VM runs on"
 here
-ferry receive 127.0.0.1:7003 --plain >/tmp/receive2.log 2>&1 </dev/null &
+ferry receive 127.0.0.1:7003 --plain --console file:/tmp/con >/tmp/receive2.log 2>&1 </dev/null &
 receiver2=$!
 run migrate mover 127.0.0.1:7002 --plain --verify; check $status 0 "migrate"
 cat /tmp/out | sed 's/^/# /'
