@@ -159,6 +159,15 @@ static int define(struct arrival *a, bool *dry, struct error *err)
 	return ret;
 }
 
+/* A guest in memory needs no kernel file until it reboots: too late to hear of it then. */
+static void check_reboot(const struct vmdef *def)
+{
+	struct error err = { 0 };
+
+	if (!def->no_reboot && vmdef_check_boot(def, &err))
+		complain("VM %s: a reboot of the guest will end it here: %s", def->name, err.text);
+}
+
 /* Everything on this side that may fail, before the first page comes. */
 static int prepare(struct arrival *a, struct error *err)
 {
@@ -175,8 +184,10 @@ static int prepare(struct arrival *a, struct error *err)
 				    err);
 		a->armed = !ret;
 	}
-	if (!ret)
+	if (!ret) {
 		vm_create_devices(&s->vm);
+		check_reboot(s->vm.def);
+	}
 	return ret;
 }
 

@@ -225,8 +225,11 @@ static int reboot(struct session *s, struct error *err)
 	struct vm *vm = &s->vm;
 	int ret;
 
-	vm_close(vm);
-	ret = vm_create(vm, err);
+	ret = vmdef_check_boot(vm->def, err);
+	if (!ret) {
+		vm_close(vm);
+		ret = vm_create(vm, err);
+	}
 	if (!ret)
 		ret = vm_boot(vm, err);
 	if (ret) {

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "policy.h"
 #include "ports.h"
@@ -448,4 +449,23 @@ int vmdef_complete(struct vmdef *def, struct error *err)
 	for (i = 0; i < def->nr_modules; i++)
 		make_absolute(&def->module[i]);
 	return 0;
+}
+
+static int check_file(const char *path, struct error *err)
+{
+	return access(path, R_OK) ? fail_errno(err, FERRY_X_BAD_FILE, "cannot read %s", path) : 0;
+}
+
+int vmdef_check_boot(const struct vmdef *def, struct error *err)
+{
+	int ret = check_file(def->kernel, err);
+	unsigned int i;
+
+	for (i = 0; i < def->nr_modules && !ret; i++) {
+		char *path = strndup(def->module[i], strcspn(def->module[i], " "));
+
+		ret = check_file(path, err);
+		free(path);
+	}
+	return ret;
 }

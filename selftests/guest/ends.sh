@@ -136,6 +136,23 @@ has /tmp/con "^mb *running.* /dev/pts/" "... makes the console a pty, whatever t
 test -e /tmp/ours; check $? 1 "... and touches no file"
 has /tmp/receive "comes with the console file:/tmp/ours" "... which is said"
 there ferry stop --force mb
+mkfifo /tmp/typed
+cp $kernel /tmp/elsewhere.bin
+ferry run --name mb --kernel /tmp/elsewhere.bin --memory 4M --append do:e >/tmp/con 2>/tmp/err </tmp/typed &
+exec 3>/tmp/typed
+up
+rm /tmp/elsewhere.bin
+ferry migrate mb 127.0.0.1:7002 --plain >/tmp/con 2>&1; check $? 0 "a move to where the kernel file is not"
+exec 3>&-
+is_there running
+has /tmp/receive "a reboot of the guest will end it here: cannot read /tmp/elsewhere.bin" "... which is said"
+there ferry list >/tmp/con
+echo '!' >$(sed -n 's/^mb .* //p' /tmp/con)
+for i in $(seq 50); do
+	grep -q "asked for a reboot, but" /tmp/receive && break
+	sleep 0.2
+done
+has /tmp/receive "asked for a reboot, but: cannot read /tmp/elsewhere.bin" "... and is so"
 kill $receiver
 wait $receiver
 

@@ -5,7 +5,8 @@
  *
  *	x  write 0x10 to the debug-exit port	p  power off through PM1 control
  *	t  triple fault				r  reset through the keyboard controller
- *	c  reset through port 0xcf9		e  echo lines until a 'q' comes (by interrupt)
+ *	c  reset through port 0xcf9		e  echo lines until a 'q' comes (by interrupt), or a '!'
+ *						   that resets
  *	m  read where nobody lives		h  halt for ever
  *
  * Loaded by the addresses in its header: the flat binary is the image.
@@ -200,6 +201,8 @@ on_irq4:
 	inb	%dx, %al
 	cmpb	$'q', %al
 	je	power_off
+	cmpb	$'!', %al
+	je	reset
 	call	putc
 	jmp	1b
 2:	movb	$0x20, %al
