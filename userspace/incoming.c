@@ -160,11 +160,12 @@ static int define(struct arrival *a, bool *dry, struct error *err)
 }
 
 /* A guest in memory needs no kernel file until it reboots: too late to hear of it then. */
-static void check_reboot(const struct vmdef *def)
+static void check_reboot(const struct session *s)
 {
+	const struct vmdef *def = s->vm.def;
 	struct error err = { 0 };
 
-	if (!def->no_reboot && vmdef_check_boot(def, &err))
+	if (!def->no_reboot && vmdef_check_boot(def, s->boot_files, &err))
 		complain("VM %s: a reboot of the guest will end it here: %s", def->name, err.text);
 }
 
@@ -186,7 +187,7 @@ static int prepare(struct arrival *a, struct error *err)
 	}
 	if (!ret) {
 		vm_create_devices(&s->vm);
-		check_reboot(s->vm.def);
+		check_reboot(s);
 	}
 	return ret;
 }
@@ -364,6 +365,8 @@ int incoming_run(struct incoming *in)
 	a.s = xcalloc(1, sizeof(*a.s));
 	ret = session_init(a.s, vmdef_new(), &err);
 	a.s->json = in->json;
+	/* A guest can read what it is booted with: no file of this host for its sender to choose. */
+	a.s->boot_files = in->file || in->boot_files ? in->boot_files : "";
 	signals(true);
 	if (!ret)
 		ret = take_in(&a, &dry, &err);

@@ -17,6 +17,7 @@
  * @flags: FERRY_MIGRATE_ALLOW_WARNINGS
  * @name: instead of the definition's, or NULL
  * @console: likewise; with a socket, NULL lets the definition choose only among those without a path
+ * @boot_files: directory that a reboot may read from, or NULL: with a socket for none, with a file for any
  * @own_terminal: this process may use the terminal
  * @journal: with a socket
  * @listener: closed once the VM is here, if not 0
@@ -30,6 +31,7 @@ struct incoming {
 	u32 flags;
 	const char *name;
 	const char *console;
+	const char *boot_files;
 	bool own_terminal;
 	bool json;
 	struct journal *journal;

@@ -68,6 +68,16 @@ static int set_console(void *ctx, const char *v, struct error *err)
 	return 0;
 }
 
+static int set_boot_files(void *ctx, const char *v, struct error *err)
+{
+	char *dir = realpath(v, NULL);
+
+	if (!dir)
+		return fail_errno(err, FERRY_X_USAGE, "cannot look for boot files in %s", v);
+	((struct args *)ctx)->in.boot_files = dir;
+	return 0;
+}
+
 static int leave(int ret, struct error *err, bool json)
 {
 	return ret == OPTS_HELP ? FERRY_X_OK : report(err, json);
@@ -186,6 +196,8 @@ int cmd_receive(int argc, char **argv)
 		{ "name", "NAME", "another name for the VM", set_name },
 		{ "console", "WHERE", "where the VM's console goes: see 'ferry run --help'; default: a "
 		  "pty, or none if the VM has none", set_console },
+		{ "boot-files", "DIR", "where a reboot may read kernel and initrd, if the VM's paths lie "
+		  "there; default: nowhere, a reboot is the VM's end", set_boot_files },
 		{ "allow-warnings", NULL, "take VMs that this host fits with warnings only",
 		  set_warnings },
 		{ "json", NULL, "say in JSON what happens", set_json },

@@ -225,7 +225,7 @@ static int reboot(struct session *s, struct error *err)
 	struct vm *vm = &s->vm;
 	int ret;
 
-	ret = vmdef_check_boot(vm->def, err);
+	ret = vmdef_check_boot(vm->def, s->boot_files, err);
 	if (!ret) {
 		vm_close(vm);
 		ret = vm_create(vm, err);

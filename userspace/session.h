@@ -31,6 +31,7 @@ struct conn {
  * struct session - a VM's process
  * @name: of the VM, kept beyond the definition
  * @lock: claim on the name, -1 if none
+ * @boot_files: the directory that a reboot may read from, NULL for any, "" for none
  * @guard: pipe whose end tells the guard process that we are gone
  */
 struct session {
@@ -38,6 +39,7 @@ struct session {
 	struct mover mover;
 	struct conn conn[CONTROL_CONNS];
 	char name[FERRY_NAME_LEN];
+	const char *boot_files;
 	int listen;
 	int lock;
 	int signal_fd;

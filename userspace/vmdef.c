@@ -451,20 +451,37 @@ int vmdef_complete(struct vmdef *def, struct error *err)
 	return 0;
 }
 
-static int check_file(const char *path, struct error *err)
+static bool is_below(const char *path, const char *dir)
 {
-	return access(path, R_OK) ? fail_errno(err, FERRY_X_BAD_FILE, "cannot read %s", path) : 0;
+	size_t len = strlen(dir);
+
+	return !strncmp(path, dir, len) && (path[len] == '/' || (len && dir[len - 1] == '/'));
 }
 
-int vmdef_check_boot(const struct vmdef *def, struct error *err)
+static int check_file(const char *path, const char *below, struct error *err)
 {
-	int ret = check_file(def->kernel, err);
+	char *real = realpath(path, NULL);
+	int ret = 0;
+
+	/* First where it is: what is outside stays unknown. */
+	if (below && !is_below(real ? real : path, below))
+		ret = fail(err, FERRY_X_BAD_FILE, "%s is not in %s", path, *below ? below :
+			   "a directory that 'ferry receive --boot-files' named");
+	else if (!real || access(real, R_OK))
+		ret = fail_errno(err, FERRY_X_BAD_FILE, "cannot read %s", path);
+	free(real);
+	return ret;
+}
+
+int vmdef_check_boot(const struct vmdef *def, const char *below, struct error *err)
+{
+	int ret = check_file(def->kernel, below, err);
 	unsigned int i;
 
 	for (i = 0; i < def->nr_modules && !ret; i++) {
 		char *path = strndup(def->module[i], strcspn(def->module[i], " "));
 
-		ret = check_file(path, err);
+		ret = check_file(path, below, err);
 		free(path);
 	}
 	return ret;

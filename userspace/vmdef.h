@@ -56,8 +56,11 @@ json_object *vmdef_to_json(const struct vmdef *def);
 int vmdef_from_json(struct vmdef *def, json_object *o, struct error *err);
 /* Read a definition file; relative paths in it are relative to it. */
 int vmdef_read(struct vmdef *def, const char *path, struct error *err);
-/* Can all that a boot reads be read here? Else FERRY_X_BAD_FILE and which of it cannot. */
-int vmdef_check_boot(const struct vmdef *def, struct error *err);
+/*
+ * Can all that a boot reads be read here, and is it in the directory @below (as realpath() says it;
+ * NULL: anywhere)? Else FERRY_X_BAD_FILE and which of it cannot.
+ */
+int vmdef_check_boot(const struct vmdef *def, const char *below, struct error *err);
 bool vmdef_name_valid(const char *name);
 
 #endif /* FERRY_VMDEF_H */

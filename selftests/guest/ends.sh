@@ -123,36 +123,47 @@ is_there() { # is_there STATE: wait until the VM is that on the other host
 	done
 	false
 }
-there ferry receive 127.0.0.1:7002 --plain >/tmp/receive 2>&1 </dev/null &
+over() { # over KERNEL FILE: a VM comes over that was booted from there, and has the console file
+	ferry run --name mb --kernel $1 --memory 4M --append do:e --console file:$2 2>/tmp/err </dev/null &
+	vm=$!
+	up
+	rm $2
+	ferry migrate mb 127.0.0.1:7002 --plain >/tmp/con 2>&1
+	check $? 0 "a move"
+	wait $vm
+	is_there running
+}
+reset() { # reset WORDS TEXT: it resets over there, and the receiver says that
+	echo '!' >$(there ferry list | sed -n 's/^mb .* //p')
+	for i in $(seq 50); do
+		grep -q "asked for a reboot, but: $1" /tmp/receive && break
+		sleep 0.2
+	done
+	has /tmp/receive "asked for a reboot, but: $1" "$2"
+}
+mkdir /tmp/boot
+there ferry receive 127.0.0.1:7002 --plain --boot-files /tmp/boot >/tmp/receive 2>&1 </dev/null &
 receiver=$!
-ferry run --name mb --kernel $kernel --memory 4M --append do:e --console file:/tmp/ours 2>/tmp/err </dev/null &
-vm=$!
-up
-rm /tmp/ours
-ferry migrate mb 127.0.0.1:7002 --plain >/tmp/con 2>&1; check $? 0 "a move"
-wait $vm
+over $kernel /tmp/ours
 there ferry list >/tmp/con
 has /tmp/con "^mb *running.* /dev/pts/" "... makes the console a pty, whatever the VM's was"
 test -e /tmp/ours; check $? 1 "... and touches no file"
 has /tmp/receive "comes with the console file:/tmp/ours" "... which is said"
-there ferry stop --force mb
-mkfifo /tmp/typed
-cp $kernel /tmp/elsewhere.bin
-ferry run --name mb --kernel /tmp/elsewhere.bin --memory 4M --append do:e >/tmp/con 2>/tmp/err </tmp/typed &
-exec 3>/tmp/typed
-up
-rm /tmp/elsewhere.bin
-ferry migrate mb 127.0.0.1:7002 --plain >/tmp/con 2>&1; check $? 0 "a move to where the kernel file is not"
-exec 3>&-
-is_there running
-has /tmp/receive "a reboot of the guest will end it here: cannot read /tmp/elsewhere.bin" "... which is said"
-there ferry list >/tmp/con
-echo '!' >$(sed -n 's/^mb .* //p' /tmp/con)
+has /tmp/receive "a reboot of the guest will end it here: $kernel is not in /tmp/boot" "... as is that it cannot reboot"
+reset "$kernel is not in /tmp/boot" "... nor does it"
+cp $kernel /tmp/boot/mb
+over /tmp/boot/mb /tmp/ours
+check "$(grep -c 'will end it here' /tmp/receive)" 1 "... with a kernel file that may be read"
+echo '!' >$(there ferry list | sed -n 's/^mb .* //p')
 for i in $(seq 50); do
-	grep -q "asked for a reboot, but" /tmp/receive && break
+	there ferry list --json >/tmp/con
+	grep -q '"boots":2' /tmp/con && break
 	sleep 0.2
 done
-has /tmp/receive "asked for a reboot, but: cannot read /tmp/elsewhere.bin" "... and is so"
+has /tmp/con '"boots":2' "... it can reboot"
+rm /tmp/boot/mb
+reset "cannot read /tmp/boot/mb" "... while the file is there"
+check "$(ls /run/there)" "" "... nothing is left there"
 kill $receiver
 wait $receiver
 
