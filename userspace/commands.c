@@ -250,18 +250,39 @@ int cmd_nmi(int argc, char **argv)
 
 /* ----------------------------------------------------------------------- stop */
 
-/* The VM's process closes the connection when the VM has ended. */
-static bool wait_for_end(FILE *f, u64 timeout_us)
+/* The VM's process says how the VM ended, if it can, and closes the connection. */
+static bool wait_for_end(FILE *f, u64 timeout_us, json_object **end)
 {
-	u64 end = monotonic_ns() + timeout_us * 1000;
+	u64 limit = monotonic_ns() + timeout_us * 1000, now;
 	struct pollfd pfd = { .fd = fileno(f), .events = POLLIN };
-	u64 now;
+	bool closed = false;
+	char *line = NULL;
+	size_t room = 0;
 
-	while ((now = monotonic_ns()) < end) {
-		if (poll(&pfd, 1, (end - now) / 1000000 + 1) > 0 && getc(f) == EOF)
-			return true;
+	while (!closed && (now = monotonic_ns()) < limit) {
+		if (poll(&pfd, 1, (limit - now) / 1000000 + 1) <= 0)
+			continue;
+		closed = getline(&line, &room, f) <= 0;
+		if (!closed) {
+			json_object_put(*end);
+			*end = json_tokener_parse(line);
+		}
 	}
-	return false;
+	free(line);
+	return closed;
+}
+
+/* A VM that has left this host is not stopped. */
+static void judge_end(json_object *end, const char *name, struct error *err)
+{
+	const char *how = json_str(end, "end"), *text = json_str(end, "message");
+
+	if (!how || !text)
+		return;
+	if (number(end, "exit_code") == FERRY_X_IN_DOUBT)
+		fail(err, FERRY_X_IN_DOUBT, "VM %s is stopped here, but %s", name, text);
+	else if (!strcmp(how, "moved") || !strcmp(how, "suspended"))
+		fail(err, FERRY_X_NO_VM, "VM %s was not stopped, it left meanwhile: %s", name, text);
 }
 
 int cmd_stop(int argc, char **argv)
@@ -280,7 +301,7 @@ int cmd_stop(int argc, char **argv)
 	};
 	struct args args = { .timeout_us = 60000000 };
 	struct error err = { 0 };
-	json_object *request, *reply = NULL;
+	json_object *request, *reply = NULL, *end = NULL;
 	FILE *f;
 	int ret;
 
@@ -292,10 +313,13 @@ int cmd_stop(int argc, char **argv)
 	f = client_open(args.name, &err);
 	if (f && !client_send(f, request, &err))
 		reply = client_receive(f, args.name, &err);
-	if (reply && !wait_for_end(f, args.timeout_us))
+	if (reply && !wait_for_end(f, args.timeout_us, &end))
 		fail(&err, FERRY_X_TIMEOUT,
 		     "the guest did not power off within %.1f s; it may ignore the button: 'ferry "
 		     "stop --force %s' ends it", args.timeout_us / 1e6, args.name);
+	else if (reply)
+		judge_end(end, args.name, &err);
+	json_object_put(end);
 	if (f)
 		fclose(f);
 	json_object_put(request);

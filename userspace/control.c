@@ -4,6 +4,7 @@
  *
  *	{"cmd": "status"}		-> {"ok": true, "status": {...}}
  *	{"cmd": "pause"}		-> {"ok": true}
+ *	{"cmd": "stop", ...}		-> {"ok": true} and when the VM has ended {"end": "...", ...}
  *	{"cmd": "migrate", ...}		-> {"progress": {...}} ... {"ok": true, "report": {...}}
  *	anything that fails		-> {"error": {"code", "class", "message", "detail"}}
  *
@@ -359,6 +360,7 @@ static json_object *req_stop(struct session *s, struct conn *c, json_object *r, 
 	else
 		acpi_pm_power_button(devices_find(&vm->devices, &acpi_pm_ops));
 	pthread_mutex_unlock(&vm->lock);
+	c->stops = true;
 	return done();
 }
 
@@ -500,4 +502,15 @@ void control_moved(struct session *s)
 	else
 		o = control_error(&m->err);
 	tell_followers(s, o, true);
+}
+
+void control_ended(struct session *s)
+{
+	json_object *o = session_end(s);
+	int i;
+
+	for (i = 0; i < CONTROL_CONNS; i++)
+		if (s->conn[i].stops)
+			control_send(&s->conn[i], o);
+	json_object_put(o);
 }

@@ -141,26 +141,32 @@ static void take_move(struct session *s)
 
 	mover_join(m);
 	control_moved(s);
+	pthread_mutex_lock(&vm->lock);
 	switch (m->result) {
 	case MOVE_DONE:
+		/* Whatever was to end the VM here came too late: it has gone. */
+		vm->outcome.end = VM_END_NONE;
 		if (m->request.file)
-			vm_end(vm, VM_END_SUSPENDED, FERRY_X_OK, 0, "the VM is suspended in %s",
-			       m->request.file);
+			vm_end_locked(vm, VM_END_SUSPENDED, FERRY_X_OK, 0,
+				      "the VM is suspended in %s", m->request.file);
 		else
-			vm_end(vm, VM_END_MOVED, FERRY_X_OK, 0, "the VM runs on %s now",
-			       m->request.host);
+			vm_end_locked(vm, VM_END_MOVED, FERRY_X_OK, 0, "the VM runs on %s now",
+				      m->request.host);
 		break;
 	case MOVE_IN_DOUBT:
-		/* This process ends and with it the copy that was kept here: nobody else will say so. */
-		complain("VM %s: %s", s->name, m->err.text);
-		pthread_mutex_lock(&vm->lock);
-		vm->outcome.code = FERRY_X_IN_DOUBT;
-		pthread_mutex_unlock(&vm->lock);
+		/* If this process ends, the copy that was kept here does: nobody else will say so. */
+		if (atomic_load(&vm->ended)) {
+			vm->outcome.end = VM_END_NONE;
+			vm_end_locked(vm, VM_END_ERROR, FERRY_X_IN_DOUBT, 0, "%s", m->err.text);
+		} else {
+			complain("VM %s: %s", s->name, m->err.text);
+		}
 		break;
 	case MOVE_ABORTED:
 	case MOVE_CHECKED:
 		break;
 	}
+	pthread_mutex_unlock(&vm->lock);
 	mover_forget(m);
 }
 
@@ -271,6 +277,8 @@ int session_run(struct session *s, struct error *err)
 	}
 	console_flush(&vm->console);
 	console_cooked(&vm->console);
+	if (!ret)
+		control_ended(s);
 	return ret;
 }
 
@@ -294,19 +302,27 @@ static const char *end_word(enum vm_end end)
 	return words[end];
 }
 
+json_object *session_end(const struct session *s)
+{
+	const struct outcome *o = &s->vm.outcome;
+	json_object *j = json_object_new_object();
+
+	json_object_object_add(j, "name", json_object_new_string(s->name));
+	json_object_object_add(j, "end", json_object_new_string(end_word(o->end)));
+	json_object_object_add(j, "exit_code", json_object_new_int(o->code));
+	json_object_object_add(j, "message", json_object_new_string(o->text));
+	json_object_object_add(j, "boots", json_object_new_int(s->vm.boots));
+	return j;
+}
+
 int session_report(struct session *s)
 {
 	const struct outcome *o = &s->vm.outcome;
 	bool bad = o->code && o->end != VM_END_DEBUG_EXIT;
 
 	if (s->json) {
-		json_object *j = json_object_new_object();
+		json_object *j = session_end(s);
 
-		json_object_object_add(j, "name", json_object_new_string(s->name));
-		json_object_object_add(j, "end", json_object_new_string(end_word(o->end)));
-		json_object_object_add(j, "exit_code", json_object_new_int(o->code));
-		json_object_object_add(j, "message", json_object_new_string(o->text));
-		json_object_object_add(j, "boots", json_object_new_int(s->vm.boots));
 		/* stdout may be the guest's console. */
 		print_json(stderr, j);
 		json_object_put(j);

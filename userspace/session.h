@@ -19,10 +19,12 @@
  * struct conn - one client of the control socket
  * @fd: -1 if free
  * @follows: wants progress and the end of the move
+ * @stops: wants to know how the VM ended
  */
 struct conn {
 	int fd;
 	bool follows;
+	bool stops;
 	size_t len;
 	char *line;
 };
@@ -56,6 +58,8 @@ int session_open(struct session *s, bool own_terminal, struct error *err);
 /* Run the VM, which is ready to go, until it ends; reboots happen inside. */
 int session_run(struct session *s, struct error *err);
 void session_destroy(struct session *s);
+/* How it ended, in JSON. */
+json_object *session_end(const struct session *s);
 /* Print how it ended; returns the exit code. A signal's default action is taken after clean-up. */
 int session_report(struct session *s);
 
@@ -71,6 +75,8 @@ void control_close(struct session *s);
 /* Progress or the end of a move, to whom it concerns. */
 void control_progress(struct session *s);
 void control_moved(struct session *s);
+/* How the VM ended, to who stopped it. */
+void control_ended(struct session *s);
 const char *session_state(struct session *s);
 json_object *session_status(struct session *s);
 

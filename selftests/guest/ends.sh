@@ -141,6 +141,12 @@ reset() { # reset WORDS TEXT: it resets over there, and the receiver says that
 	done
 	has /tmp/receive "asked for a reboot, but: $1" "$2"
 }
+stopped() { # stopped TEXT: what "ferry stop" in the background ended with
+	wait $stop; check $? 6 "$1"
+	has /tmp/stop "not stopped.*runs on 127.0.0.1 now" "... but says where the VM is"
+	is_there running; check $? 0 "... for there it runs"
+	there ferry stop --force mb; check $? 0 "... until it is stopped there"
+}
 mkdir /tmp/boot
 there ferry receive 127.0.0.1:7002 --plain --boot-files /tmp/boot >/tmp/receive 2>&1 </dev/null &
 receiver=$!
@@ -163,6 +169,28 @@ done
 has /tmp/con '"boots":2' "... it can reboot"
 rm /tmp/boot/mb
 reset "cannot read /tmp/boot/mb" "... while the file is there"
+cp $kernel /tmp/boot/mb
+ferry run --name mb --kernel /tmp/boot/mb --memory 4M --append do:e --console none 2>/tmp/err </dev/null &
+up
+ferry stop mb >/tmp/stop 2>&1 &
+stop=$!
+sleep 0.5
+ferry migrate mb 127.0.0.1:7002 --plain >/tmp/con 2>&1
+stopped "a stop whose VM moves away does not end well"
+/tests/migrate/cutter 7003 7002 late RUNNING >/tmp/con 2>&1 &
+cutter=$!
+ferry run --name mb --kernel /tmp/boot/mb --memory 4M --append do:e --console none 2>/tmp/err </dev/null &
+vm=$!
+up
+ferry migrate mb 127.0.0.1:7003 --plain >/tmp/con 2>&1 &
+is_there running
+ferry stop --force mb >/tmp/stop 2>&1 &
+stop=$!
+stopped "nor one by force between COMMIT and RUNNING"
+wait $vm; check $? 0 "... the process here ends with 0"
+has /tmp/err "runs on 127.0.0.1 now" "... and says it too"
+kill $cutter
+wait $cutter
 check "$(ls /run/there)" "" "... nothing is left there"
 kill $receiver
 wait $receiver

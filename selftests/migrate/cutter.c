@@ -5,6 +5,7 @@
  * the source may ask its question.
  *
  *	cutter PORT TARGET-PORT cut TYPE	the record is lost and both ends are hung up on
+ *	cutter PORT TARGET-PORT late TYPE	the record comes through three seconds late
  *	cutter PORT TARGET-PORT hold TYPE	nothing comes through any more, in either direction
  *	cutter PORT TARGET-PORT run TYPE CMD	lost; CMD is run by the shell; then both ends are hung up on
  *	cutter PORT TARGET-PORT tap FILE	nothing fails; what the source said is in FILE
@@ -103,14 +104,20 @@ static void hang_up(struct way *w)
 	shutdown(w->to, SHUT_RDWR);
 }
 
-static void do_deed(struct way *w)
+/* False if the connection goes on. */
+static bool do_deed(struct way *w)
 {
 	fprintf(stderr, "cutter: %s: %s\n", what, deed);
+	if (!strcmp(deed, "late")) {
+		sleep(3);
+		return false;
+	}
 	if (!strcmp(deed, "hold"))
 		pause();
 	if (!strcmp(deed, "run") && system(command))
 		fprintf(stderr, "cutter: '%s' failed\n", command);
 	hang_up(w);
+	return true;
 }
 
 static void *one_way(void *arg)
@@ -122,10 +129,8 @@ static void *one_way(void *arg)
 	if (!all(read, w->from, &header, sizeof(header)) || !forward(w, &header, sizeof(header)))
 		goto out;
 	while (all(read, w->from, &r, sizeof(r))) {
-		if (type && r.type == type) {
-			do_deed(w);
+		if (type && r.type == type && do_deed(w))
 			return NULL;
-		}
 		if (!forward(w, &r, sizeof(r)) || !forward_body(w, wire_padded(r.length)))
 			break;
 	}
