@@ -26,7 +26,13 @@ static int open_file(struct mover *m)
 		     "%s exists: choose another name, or remove it", m->request.file);
 	else if (fd < 0)
 		fail_errno(&m->err, FERRY_X_BAD_FILE, "cannot create %s", m->request.file);
-	return fd;
+	if (fd < 0 || sync_directory(m->request.file))
+		return fd;
+	/* A file that a power cut may leave without its name is no place for the only copy. */
+	fail_errno(&m->err, FERRY_X_SYSTEM, "cannot make the name %s durable", m->request.file);
+	unlink(m->request.file);
+	close(fd);
+	return -1;
 }
 
 static int open_target(struct mover *m)

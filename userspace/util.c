@@ -357,8 +357,7 @@ bool write_all(int fd, const void *data, size_t len)
 	return true;
 }
 
-/* The directory entry of @path has to reach the disk too. */
-static bool sync_directory(const char *path)
+bool sync_directory(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir = slash ? strndup(path, slash == path ? 1 : slash - path) : xstrdup(".");

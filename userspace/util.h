@@ -71,6 +71,8 @@ void blob_unmap(struct blob *b);
 char *read_text(const char *path, size_t max, const char *what, struct error *err);
 /* All or nothing; retries on EINTR. */
 bool write_all(int fd, const void *data, size_t len);
+/* Make the directory entry of @path durable, which fsync() of the file does not. */
+bool sync_directory(const char *path);
 /* Write a file so that it is there completely or not at all, and durably. */
 int write_file_durably(const char *path, const void *data, size_t len, struct error *err);
 
