@@ -326,8 +326,13 @@ static bool moving(struct session *s, struct error *err)
 {
 	if (!s->mover.active)
 		return false;
-	fail(err, FERRY_X_BUSY, "the VM is being moved: wait, or 'ferry migrate --cancel %s'",
-	     s->name);
+	if (atomic_load(&s->mover.in_doubt))
+		fail(err, FERRY_X_BUSY, "the VM is in doubt: it may run on %s, and stands still here "
+		     "until that host says that it does not. If you know, 'ferry migrate "
+		     "--force-resume %s'", s->mover.request.host, s->name);
+	else
+		fail(err, FERRY_X_BUSY, "the VM is being moved: wait, or 'ferry migrate --cancel %s'",
+		     s->name);
 	return true;
 }
 
@@ -415,6 +420,11 @@ static json_object *req_cancel(struct session *s, struct conn *c, json_object *r
 {
 	if (!s->mover.active) {
 		fail(err, FERRY_X_BUSY, "the VM is not being moved");
+		return NULL;
+	}
+	/* Nothing ends that but an answer: the VM may run over there. */
+	if (atomic_load(&s->mover.in_doubt)) {
+		moving(s, err);
 		return NULL;
 	}
 	mover_cancel(&s->mover);

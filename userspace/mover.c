@@ -125,6 +125,7 @@ static void remember(struct mover *m, const struct ferry_migrate *arg)
 /* Ask the other side until it says something, somebody forces it, or the process ends. */
 static void resolve(struct mover *m)
 {
+	char said[sizeof(m->err.text)] = "";
 	struct vm *vm = m->vm;
 	u32 answer = 0;
 
@@ -139,13 +140,19 @@ static void resolve(struct mover *m)
 			.nonce = m->nonce,
 		};
 
+		struct error why = { 0 };
+
 		memcpy(q.uuid, vm->def->uuid, sizeof(q.uuid));
 		if (atomic_load(&m->force))
 			answer = FERRY_RESOLVE_FORCE;
 		else
-			answer = query_ask(m->request.host, m->request.port, &q, &m->leave);
-		if (!answer)
-			sleep_interruptible(ASK_AGAIN_MS);
+			answer = query_ask(m->request.host, m->request.port, &q, &m->leave, &why);
+		if (answer || atomic_load(&m->leave))
+			continue;
+		if (strcmp(why.text, said))
+			complain("VM %s stays in doubt: %s", vm->def->name, why.text);
+		snprintf(said, sizeof(said), "%s", why.text);
+		sleep_interruptible(ASK_AGAIN_MS);
 	}
 	if (!answer) {
 		fail(&m->err, FERRY_X_IN_DOUBT,

@@ -112,16 +112,16 @@ static int hear(const struct wire_io *io, enum wire_rx_state first, u32 type, vo
 	return ret;
 }
 
-u32 query_ask(const char *host, const char *port, const struct query *q, atomic_bool *cancel)
+u32 query_ask(const char *host, const char *port, const struct query *q, atomic_bool *cancel,
+	      struct error *err)
 {
 	struct ferry_stream_query ask = { .journal = q->journal, .nonce = q->nonce };
 	struct ferry_stream_answer answer;
 	struct ferry_stream_header h;
 	struct wire_io io = { io_read, io_write, NULL };
-	struct error err;
 	int fd, ret;
 
-	fd = net_connect(host, port, cancel, &err);
+	fd = net_connect(host, port, cancel, err);
 	if (fd < 0)
 		return 0;
 	io.ctx = &fd;
@@ -130,9 +130,18 @@ u32 query_ask(const char *host, const char *port, const struct query *q, atomic_
 	if (!ret)
 		ret = hear(&io, WIRE_RX_BACK_HELLO, FERRY_REC_ANSWER, &answer, sizeof(answer), &h);
 	close(fd);
-	if (ret || answer.journal != q->journal || memcmp(h.uuid, q->uuid, sizeof(h.uuid)) ||
-	    h.generation != q->generation)
+	if (ret) {
+		fail(err, FERRY_X_NETWORK, "%s does not answer: %s", host, strerror(-ret));
 		return 0;
+	}
+	if (memcmp(h.uuid, q->uuid, sizeof(h.uuid)) || h.generation != q->generation) {
+		fail(err, FERRY_X_NETWORK, "%s answers another question", host);
+		return 0;
+	}
+	if (answer.journal != q->journal) {
+		fail(err, FERRY_X_IN_DOUBT, "%s has another journal now, and cannot know", host);
+		return 0;
+	}
 	switch (answer.answer) {
 	case FERRY_ANSWER_NEVER:
 		return FERRY_RESOLVE_NEVER;
@@ -141,6 +150,7 @@ u32 query_ask(const char *host, const char *port, const struct query *q, atomic_
 	case FERRY_ANSWER_RAN:
 		return FERRY_RESOLVE_RAN;
 	}
+	fail(err, FERRY_X_IN_DOUBT, "%s itself does not know whether the VM ran there", host);
 	return 0;
 }
 

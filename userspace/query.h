@@ -22,8 +22,9 @@ struct query {
 	u64 nonce;
 };
 
-/* FERRY_RESOLVE_NEVER, _ABORTED or _RAN; 0 while it cannot be known. */
-u32 query_ask(const char *host, const char *port, const struct query *q, atomic_bool *cancel);
+/* FERRY_RESOLVE_NEVER, _ABORTED or _RAN; 0 while it cannot be known, and why not. */
+u32 query_ask(const char *host, const char *port, const struct query *q, atomic_bool *cancel,
+	      struct error *err);
 
 /* Read a query from @fd and answer it from the journal: 0 or a negative errno. */
 int query_serve(int fd, struct journal *j);

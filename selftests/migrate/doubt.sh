@@ -94,9 +94,13 @@ move=$!
 until_is "a in-doubt" 60 "the other host dies before it runs: in doubt"
 stands_still "... the guest stands still"
 run continue sailor; check $status 34 "... and cannot be continued"
+says "force-resume sailor" "... but for --force-resume, it says"
 run migrate sailor 127.0.0.1:7000 --plain; check $status 34 "... or moved"
-run migrate --cancel sailor
+run migrate --cancel sailor; check $status 34 "... and a move that is committed cannot be cancelled"
+says "in doubt: it may run on 127.0.0.1" "... for a reason"
 sleep 3
+check "$(grep -c "in doubt: 127.0.0.1 itself does not know" /tmp/run.err)" 1 \
+	"... its process says what the other host says, once"
 check "$(where sailor)" "a in-doubt" "... no cancelling ends it, nor that the other host does not know"
 run migrate --force-resume sailor; check $status 26 "... --force-resume does"
 wait $move
