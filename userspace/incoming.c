@@ -44,6 +44,7 @@ static void signals(bool interrupt)
 /**
  * struct arrival - a VM on its way in
  * @armed: MAY_RUN is in the journal and nothing else yet
+ * @begun: pages may have come
  */
 struct arrival {
 	struct incoming *in;
@@ -51,6 +52,7 @@ struct arrival {
 	struct stream_start start;
 	struct journal_entry entry;
 	bool armed;
+	bool begun;
 	u64 generation;
 	bool msr_ignore;
 	bool paused;
@@ -326,6 +328,7 @@ static int take_in(struct arrival *a, bool *dry, struct error *err)
 		return 0;
 	if (!ret)
 		ret = prepare(a, err);
+	a->begun = !ret;
 	if (!ret)
 		ret = load(a, err);
 	if (!ret)
@@ -343,13 +346,12 @@ int incoming_run(struct incoming *in)
 	bool dry = false;
 	int ret;
 
+	in->no_vm = true;
 	ret = stream_peek(in->fd, in->file, &a.start, &err);
 	if (ret)
 		return report(&err, in->json);
-	if (!in->file && a.start.query) {
-		in->only_asked = true;
+	if (!in->file && a.start.query)
 		return query_serve(in->fd, in->journal) ? FERRY_X_NETWORK : FERRY_X_OK;
-	}
 	if (!in->file != !(a.start.header.flags & FERRY_STREAM_FILE)) {
 		fail(&err, FERRY_X_BAD_FILE, "%s is not what it should be: a %s", in->from,
 		     in->file ? "suspend file" : "live stream");
@@ -371,7 +373,7 @@ int incoming_run(struct incoming *in)
 	if (!ret)
 		ret = take_in(&a, &dry, &err);
 	signals(false);
-	in->only_asked = dry;
+	in->no_vm = !a.begun && !interrupted;
 	if (!ret && !dry) {
 		if (a.paused)
 			vm_pause(&a.s->vm, &err);

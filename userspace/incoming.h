@@ -21,7 +21,7 @@
  * @own_terminal: this process may use the terminal
  * @journal: with a socket
  * @listener: closed once the VM is here, if not 0
- * @only_asked: out; it was a query or a dry run, and is answered
+ * @no_vm: out; it was a query, a dry run, or refused before a page came: the next one may bring a VM
  */
 struct incoming {
 	int fd;
@@ -36,7 +36,7 @@ struct incoming {
 	bool json;
 	struct journal *journal;
 	int listener;
-	bool only_asked;
+	bool no_vm;
 };
 
 /* Take it in and run it to its end. Returns the exit code; failures are reported. */

@@ -123,7 +123,7 @@ static void default_signals(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* One VM in this process, terminal and all. Queries and dry runs do not count as a VM. */
+/* One VM in this process, terminal and all. What is only asked, or refused, does not count as a VM. */
 static int receive_once(struct args *a, int listener)
 {
 	char from[96];
@@ -133,20 +133,20 @@ static int receive_once(struct args *a, int listener)
 		a->in.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (a->in.fd < 0) {
 			ret = errno == EINTR ? FERRY_X_OK : FERRY_X_NETWORK;
-			a->in.only_asked = errno == EINTR;
+			a->in.no_vm = errno == EINTR;
 			continue;
 		}
 		net_peer(a->in.fd, from, sizeof(from));
 		a->in.from = from;
 		a->in.own_terminal = true;
-		a->in.only_asked = false;
+		a->in.no_vm = false;
 		a->in.listener = listener;
 		ret = incoming_run(&a->in);
-		if (a->in.only_asked) {
+		if (a->in.no_vm) {
 			close(a->in.fd);
 			default_signals();
 		}
-	} while (a->in.only_asked);
+	} while (a->in.no_vm);
 	return ret;
 }
 
@@ -191,7 +191,7 @@ int cmd_receive(int argc, char **argv)
 	static const struct opt opts[] = {
 		{ "plain", NULL, "over plain TCP, unencrypted; must be said, there is no TLS yet",
 		  set_plain },
-		{ "once", NULL, "take one connection and be that VM's process, with this terminal",
+		{ "once", NULL, "take one VM and be its process, with this terminal",
 		  set_once },
 		{ "name", "NAME", "another name for the VM", set_name },
 		{ "console", "WHERE", "where the VM's console goes: see 'ferry run --help'; default: a "

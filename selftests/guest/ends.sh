@@ -206,7 +206,12 @@ FERRY_RUN_DIR=/run/there FERRY_STATE_DIR=/tmp/there ferry receive 127.0.0.1:7001
 	>/tmp/receive 2>&1 </dev/null &
 receiver=$!
 up
-sleep 2
+head -c 200 /dev/zero | nc 127.0.0.1 7001 >/dev/null
+there ferry run --name mb --kernel $kernel --memory 4M --append do:h --console none </dev/null &
+is_there running
+ferry migrate mb 127.0.0.1:7001 --plain >/tmp/con 2>&1; check $? 26 "a name that is taken there: refused"
+has /tmp/receive "a VM named mb runs already" "... with the reason"
+there ferry stop --force mb
 ferry migrate mb 127.0.0.1:7001 --plain --bandwidth 100K >/tmp/move 2>&1 &
 move=$!
 for i in $(seq 100); do
