@@ -147,28 +147,29 @@ static bool append_state(int fd, enum wire_journal state)
 	return write_all(fd, line, n) && !fdatasync(fd);
 }
 
-/* Has a later attempt to move this VM been seen here? Then this one is over everywhere. */
-static bool superseded(struct journal *j, const u8 uuid[16], u64 generation)
+/* The latest attempt to move this VM that was seen here: earlier ones are over everywhere. */
+static u64 latest(struct journal *j, const u8 uuid[16])
 {
 	int copy = openat(j->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	bool found = false;
 	struct dirent *d;
 	char text[37];
+	u64 last = 0;
 
 	format_uuid(uuid, text);
 	while (dir && (d = readdir(dir)))
-		if (!strncmp(d->d_name, text, 36) && d->d_name[36] == '.' &&
-		    strtoull(d->d_name + 37, NULL, 10) > generation)
-			found = true;
+		if (!strncmp(d->d_name, text, 36) && d->d_name[36] == '.')
+			last = max(last, (u64)strtoull(d->d_name + 37, NULL, 10));
 	if (dir)
 		closedir(dir);
-	return found;
+	return last;
 }
 
 int journal_claim(struct journal *j, const u8 uuid[16], u64 generation, struct journal_entry *e,
 		  struct error *err)
 {
+	u64 last;
+
 	e->fd = open_entry(j, uuid, generation);
 	if (e->fd < 0)
 		return fail_errno(err, FERRY_X_SYSTEM, "cannot write the journal %s", j->path);
@@ -177,11 +178,15 @@ int journal_claim(struct journal *j, const u8 uuid[16], u64 generation, struct j
 		goto err_close;
 	}
 	e->state = read_state(e->fd);
-	if (e->state != WIRE_JOURNAL_NONE || superseded(j, uuid, generation)) {
+	last = latest(j, uuid);
+	if (e->state != WIRE_JOURNAL_NONE || last > generation) {
 		fail(err, FERRY_X_ABORTED,
-		     "generation %llu of this VM was here before (%s): a VM is received once",
+		     "generation %llu of this VM was here before (%s): a VM is received once. If "
+		     "this one was started anew, the clock was behind on the host where it was: "
+		     "set that, or \"generation\": %llu in the VM's definition, and start it again",
 		     (unsigned long long)generation,
-		     e->state ? wire_journal_name(e->state) : "a later one came");
+		     e->state ? wire_journal_name(e->state) : "a later one came",
+		     (unsigned long long)last);
 		goto err_close;
 	}
 	if (journal_record(e, WIRE_JOURNAL_MAY_RUN, err))

@@ -127,6 +127,12 @@ int cmd_run(int argc, char **argv)
 		return ret == OPTS_HELP ? FERRY_X_OK : ret ? report(&err, args.json) : ret;
 	}
 
+	/*
+	 * Moves of this VM's earlier lives have numbers that other hosts remember: this one's begin
+	 * above them, for no move takes less than a millisecond. A clock that is wrong leads to
+	 * refusals, never to a number that is taken twice.
+	 */
+	args.def->generation = max(args.def->generation, realtime_ns() / 1000000);
 	s->json = args.json;
 	ret = session_init(s, args.def, &err);
 	s->json = args.json;

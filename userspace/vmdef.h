@@ -23,7 +23,7 @@
  * @console: see console_open()
  * @debug_exit: port, 0 for none
  * @policy: what the guest sees of its CPU; NULL means this host's, decided at the start
- * @generation: number of moves tried so far
+ * @generation: number of the last attempt to move it; see Documentation/migration.rst
  */
 struct vmdef {
 	char name[FERRY_NAME_LEN];

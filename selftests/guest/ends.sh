@@ -123,8 +123,8 @@ is_there() { # is_there STATE: wait until the VM is that on the other host
 	done
 	false
 }
-over() { # over KERNEL FILE: a VM comes over that was booted from there, and has the console file
-	ferry run --name mb --kernel $1 --memory 4M --append do:e --console file:$2 2>/tmp/err </dev/null &
+over() { # over KERNEL FILE: one VM comes over that was booted from there, and has the console file
+	ferry run --name mb --uuid 11111111-2222-3333-4444-555555555555 --kernel $1 --memory 4M --append do:e --console file:$2 2>/tmp/err </dev/null &
 	vm=$!
 	up
 	rm $2

@@ -83,7 +83,7 @@ struct ferry_info {
  * struct ferry_create_vm - make a VM (FERRY_CREATE_VM); returns its file descriptor
  * @name: for logs and tracepoints, NUL-terminated
  * @uuid: identity across hosts; all zero is refused
- * @generation: how often this VM has moved; 0 for a new one
+ * @generation: number of the last attempt to move this VM, in this or an earlier life
  *
  * Errors: -EBUSY another hypervisor owns the CPUs' VMX or SVM (the kernel log names it),
  * -ENOMEM, -EINVAL.
