@@ -402,7 +402,9 @@ int vm_start_vcpus(struct vm *vm, struct error *err)
 	atomic_store(&vm->ended, false);
 	atomic_store(&vm->ending, false);
 	vm->blocked[0] = 0;
-	vm_clock_start_locked(vm);
+	/* A VM that arrived paused stays so, and its chips with it. */
+	if (!vm->paused)
+		vm_clock_start_locked(vm);
 	pthread_mutex_unlock(&vm->lock);
 	if (!vm->boots++)
 		vm->started_ns = monotonic_ns();

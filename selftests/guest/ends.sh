@@ -175,7 +175,16 @@ up
 ferry stop mb >/tmp/stop 2>&1 &
 stop=$!
 sleep 0.5
+guest_ms() { there ferry list --json | sed -n 's/.*"guest_ms":\([0-9]*\),.*/\1/p'; }
+ferry pause mb
 ferry migrate mb 127.0.0.1:7002 --plain >/tmp/con 2>&1
+is_there paused; check $? 0 "a VM that is paused arrives so"
+from=$(guest_ms)
+sleep 0.3
+check "$(guest_ms)" "$from" "... and its clock stands still ($from ms)"
+there ferry continue mb
+is_there running
+[ "$(guest_ms)" -gt "$from" ]; check $? 0 "... until it goes on"
 stopped "a stop whose VM moves away does not end well"
 /tests/migrate/cutter 7003 7002 late RUNNING >/tmp/con 2>&1 &
 cutter=$!
