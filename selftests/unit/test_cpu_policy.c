@@ -82,9 +82,7 @@ static void tables(void)
 	ok_eq(cpu_policy_add_msr(&p, 0x10a, 6), -EEXIST, "... once");
 	ok_eq(cpu_policy_set_msr(&p, 0xce, 7), 0, "a lower one");
 	ok(p.msr[0].index == 0xce && p.msr[1].value == 5, "MSRs are in order");
-	cpu_policy_del_msr(&p, 0xce);
-	ok(p.nr_msrs == 1 && !p.msr[1].index, "and removed without a trace");
-	for (i = 1; i < CPU_POLICY_MAX_MSRS; i++)
+	for (i = 2; i < CPU_POLICY_MAX_MSRS; i++)
 		cpu_policy_add_msr(&p, 0x1000 + i, i);
 	ok_eq(cpu_policy_add_msr(&p, 1, 1), -ENOSPC, "MSR %d is too many", CPU_POLICY_MAX_MSRS + 1);
 }

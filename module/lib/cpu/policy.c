@@ -188,19 +188,6 @@ int cpu_policy_set_msr(struct cpu_policy *p, u32 index, u64 value)
 	return 0;
 }
 
-void cpu_policy_del_msr(struct cpu_policy *p, u32 index)
-{
-	const struct cpu_msr *m = cpu_policy_find_msr(p, index);
-	u32 pos;
-
-	if (!m)
-		return;
-	pos = m - p->msr;
-	memmove(&p->msr[pos], &p->msr[pos + 1], (p->nr_msrs - pos - 1) * sizeof(p->msr[0]));
-	p->nr_msrs--;
-	memset(&p->msr[p->nr_msrs], 0, sizeof(p->msr[0]));
-}
-
 /**
  * cpu_policy_validate() - is this a well-formed policy?
  * @p: a policy from an untrusted source (ioctl, stream, file)

@@ -172,7 +172,6 @@ void cpu_policy_del_leaf(struct cpu_policy *p, u32 leaf);
 const struct cpu_msr *cpu_policy_find_msr(const struct cpu_policy *p, u32 index);
 int cpu_policy_add_msr(struct cpu_policy *p, u32 index, u64 value);
 int cpu_policy_set_msr(struct cpu_policy *p, u32 index, u64 value);
-void cpu_policy_del_msr(struct cpu_policy *p, u32 index);
 
 int cpu_policy_validate(const struct cpu_policy *p, u32 *where);
 bool cpu_policy_equal(const struct cpu_policy *a, const struct cpu_policy *b);

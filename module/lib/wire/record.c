@@ -79,26 +79,6 @@ static const struct {
 	[FERRY_REC_ANSWER] = { "ANSWER", sizeof(struct ferry_stream_answer), GROWTH },
 };
 
-static const char *const state_name[WIRE_RX_STATE_COUNT] = {
-	[WIRE_RX_HELLO] = "HELLO or QUERY",
-	[WIRE_RX_POLICY] = "POLICY",
-	[WIRE_RX_MAP] = "MAP",
-	[WIRE_RX_DEFINITION] = "DEFINITION or STATIC_END",
-	[WIRE_RX_STATIC] = "STATIC_END",
-	[WIRE_RX_ROUNDS] = "PAGES, ZERO, ROUND or FREEZE",
-	[WIRE_RX_FROZEN] = "PAGES, ZERO or STATE",
-	[WIRE_RX_STATES] = "STATE, DEVICES or STATE_DIGEST",
-	[WIRE_RX_DEVICES] = "DEVICES or STATE_DIGEST",
-	[WIRE_RX_DIGESTS] = "MEMORY_DIGEST or END",
-	[WIRE_RX_END] = "END",
-	[WIRE_RX_COMMIT] = "COMMIT",
-	[WIRE_RX_BACK_HELLO] = "HELLO or ANSWER",
-	[WIRE_RX_BACK_VERDICT] = "ACCEPT or REFUSE",
-	[WIRE_RX_BACK_ROUNDS] = "ROUND_ACK, PREPARED or ABORT",
-	[WIRE_RX_BACK_RUNNING] = "RUNNING or ABORT",
-	[WIRE_RX_CLOSED] = "nothing",
-};
-
 /*
  * {state, record} -> next state; what is not written here is refused. CANCEL is
  * the source's way to give up: from STATIC_END on, until COMMIT.
@@ -185,15 +165,6 @@ bool wire_type_known(u32 type)
 const char *wire_type_name(u32 type)
 {
 	return wire_type_known(type) ? rec_rule[type].name : "unknown record";
-}
-
-/**
- * wire_state_name() - what a receiver waits for, in words
- * @state: of the receiver
- */
-const char *wire_state_name(enum wire_rx_state state)
-{
-	return state < WIRE_RX_STATE_COUNT && state_name[state] ? state_name[state] : "nothing";
 }
 
 /**

@@ -121,7 +121,6 @@ int wire_head_check(const struct ferry_stream_record *r, enum wire_rx_state stat
 enum wire_rx_state wire_next_state(enum wire_rx_state state, u32 type);
 bool wire_type_known(u32 type);
 const char *wire_type_name(u32 type);
-const char *wire_state_name(enum wire_rx_state state);
 
 static inline u64 wire_padded(u64 length)
 {
