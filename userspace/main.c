@@ -44,16 +44,14 @@ static void help(void)
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
+	char *words[] = { argv[0], argc > 2 ? argv[2] : NULL, "--help", NULL };
 	size_t i;
 
-	if (name && (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))) {
-		if (argc > 2 && strcmp(name, "help") == 0) {
-			char *words[] = { argv[2], "--help", NULL };
-
-			for (i = 0; i < ARRAY_SIZE(commands); i++)
-				if (!strcmp(argv[2], commands[i].name))
-					return commands[i].fn(2, words);
-		}
+	if (name && !strcmp(name, "help") && argc > 2 && strcmp(argv[2], "help")) {
+		name = argv[2];
+		argc = 3;
+		argv = words;
+	} else if (name && (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))) {
 		help();
 		return FERRY_X_OK;
 	}

@@ -194,8 +194,8 @@ int cmd_receive(int argc, char **argv)
 		{ "once", NULL, "take one VM and be its process, with this terminal",
 		  set_once },
 		{ "name", "NAME", "another name for the VM", set_name },
-		{ "console", "WHERE", "where the VM's console goes: see 'ferry run --help'; default: a "
-		  "pty, or none if the VM has none", set_console },
+		{ "console", "WHERE", "where the VM's console goes: see 'ferry run --help'; default: "
+		  "none or (--once) this terminal if that is the VM's own, else a pty", set_console },
 		{ "boot-files", "DIR", "where a reboot may read kernel and initrd, if the VM's paths lie "
 		  "there; default: nowhere, a reboot is the VM's end", set_boot_files },
 		{ "allow-warnings", NULL, "take VMs that this host fits with warnings only",
@@ -207,7 +207,7 @@ int cmd_receive(int argc, char **argv)
 		.command = "receive",
 		.args = "ADDRESS[:PORT]",
 		.help = "Waits on this address of this host (port " NET_PORT ") for VMs that 'ferry migrate'\n"
-			"sends, and runs each in a process of its own.",
+			"sends, and runs each in a process of its own. A number alone is a port of 127.0.0.1.",
 		.opts = opts,
 	};
 	struct args a = { 0 };

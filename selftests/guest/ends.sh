@@ -242,4 +242,5 @@ has /tmp/receive "the guest powered off" "... and the other side is told"
 kill $receiver 2>/dev/null
 wait $receiver
 check "$(ls /run/ferry /run/there | grep -v :)" "" "... nothing is left on either"
+ferry help nosuch >/tmp/con 2>/tmp/err; check $? 64 "help of a command that is none"
 echo "1..$n"
