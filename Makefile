@@ -238,7 +238,9 @@ check-data: $(BUILD)/data/cpu_data $(BUILD)/unit/test_insn_vectors $(BUILD)/unit
 check-all: setup unit
 	@$(MAKE) --no-print-directory -j$(shell nproc) modules-all tool tests
 	@$(RUN) --timeout 200000 "env CASES=100000000 $(BUILD)/silicon/test_insn_silicon" \
-		"env PC_ALL=1 selftests/checks/slow-pc" "selftests/checks/slow-state all" "selftests/checks/slow-cross all" \
+		"env PC_ALL=1 selftests/checks/slow-pc" \
+		"env FUZZ_SECONDS=240 selftests/checks/slow-fuzz" "selftests/checks/slow-dkms 6.1 6.12" \
+		"selftests/checks/slow-state all" "selftests/checks/slow-cross all" \
 		"selftests/lab/lab $(if $(RESUME),resume,plan) all"
 
 # Under a kernel of our own with KASAN, lockdep, kmemleak and their like; building it takes half an hour.
