@@ -140,6 +140,10 @@ reset() { # reset WORDS TEXT: it resets over there, and the receiver says that
 		sleep 0.2
 	done
 	has /tmp/receive "asked for a reboot, but: $1" "$2"
+	for i in $(seq 50); do # it says so while it still has its name
+		there ferry list | grep -q "^mb" || break
+		sleep 0.2
+	done
 }
 stopped() { # stopped TEXT: what "ferry stop" in the background ended with
 	wait $stop; check $? 6 "$1"
@@ -177,7 +181,7 @@ stop=$!
 sleep 0.5
 guest_ms() { there ferry list --json | sed -n 's/.*"guest_ms":\([0-9]*\),.*/\1/p'; }
 ferry pause mb
-ferry migrate mb 127.0.0.1:7002 --plain >/tmp/con 2>&1
+ferry migrate mb 127.0.0.1:7002 --plain >/tmp/con 2>&1; check $? 0 "a move while it waits for a stop"
 is_there paused; check $? 0 "a VM that is paused arrives so"
 from=$(guest_ms)
 sleep 0.3
