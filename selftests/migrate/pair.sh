@@ -107,6 +107,7 @@ while [ $i -lt "$moves" ]; do
 	turn=a
 	[ $((i % 2)) = 1 ] || turn=b
 	if [ "$LAB_HOST" = $turn ]; then
+		said $con "step [0-9]*," 60 # it has just come, and may not have said a whole line here
 		from=$(steps $con | tail -n 1)
 		said $con "step $((from + 2))," 120; check $? 0 "move $i: the guest computes on $turn"
 		run migrate rover "$LAB_PEER" --plain $([ $i -gt 2 ] || echo --verify)
