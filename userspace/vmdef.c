@@ -455,7 +455,8 @@ static bool is_below(const char *path, const char *dir)
 {
 	size_t len = strlen(dir);
 
-	return !strncmp(path, dir, len) && (path[len] == '/' || (len && dir[len - 1] == '/'));
+	/* "" is no directory: nothing is below it. */
+	return len && !strncmp(path, dir, len) && (path[len] == '/' || dir[len - 1] == '/');
 }
 
 static int check_file(const char *path, const char *below, struct error *err)
