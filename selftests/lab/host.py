@@ -64,6 +64,10 @@ class Host:
         """True where CPU 0 may not run guests, so that the host has one more than it was asked for."""
         return False
 
+    def boots_alone(self):
+        """True where the other CPUs start when the kernel has booted; /init does that."""
+        return False
+
     def peer(self):
         return "b" if self.name == "a" else "a"
 
@@ -101,6 +105,8 @@ class Host:
             words.append("mitigations=off")
         if o.icount:
             words.append("nokaslr")
+        if self.boots_alone():
+            words.append("maxcpus=1 noreplace-smp")
         if o.append:
             words.append(o.append)
         return " ".join(words)
@@ -166,6 +172,17 @@ class Qemu(Host):
         # CPU 0's hflags2 without a lock (cpu_clear_ignne() in target/i386, to be found in 7.2). Now and
         # then that undoes what VMRUN or #VMEXIT has just done to the flag for nested paging there, and
         # a guest goes on as its host or the other way round.
+        return self.threads()
+
+    def boots_alone(self):
+        # A thread that translates code while another patches it may keep what stood there before, for
+        # good (pages are locked before they are translated since 8.1, not in 7.2). Of what a kernel
+        # patches in itself nearly all is patched as it boots; once in a hundred boots a CPU went on
+        # finding the INT3 of a static key, and the host died of it.
+        return self.threads()
+
+    def threads(self):
+        """Whether each CPU is a thread of its own."""
         o = self.options
         return o.accel == "tcg" and not o.icount and o.smp > 1
 
