@@ -59,10 +59,19 @@ build-module:
 	@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(OUT) --no-print-directory \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 
-# For both lab kernels, as far as their headers are installed.
+# For both lab kernels, as far as their headers are installed; a warning is an error.
 modules-all:
 	@set -e; for k in $(call cloud-headers,6.1) $(call cloud-headers,6.12); do \
-		$(MAKE) --no-print-directory module KDIR=$$k; done
+		$(MAKE) --no-print-directory strict-module KDIR=$$k; done
+
+# objtool's and modpost's warnings stop nothing, and are said only once.
+STRICT := W=1 KCFLAGS=-Werror
+.PHONY: strict-module
+strict-module:
+	@mkdir -p $(BUILD)
+	@log=$(BUILD)/$(call krelease,$(KDIR)).log; \
+	flock $(BUILD) $(MAKE) --no-print-directory module $(STRICT) >$$log 2>&1; status=$$?; cat $$log; \
+	! grep -q 'warning:' $$log || { rm -rf $(BUILD)/$(call krelease,$(KDIR)); exit 1; }; exit $$status
 
 # --- userspace --------------------------------------------------------------------------------
 
