@@ -18,23 +18,7 @@
 #include "cpu_model.h"
 #include "policy.h"
 
-#define CPU_JSON_VERSION 1
-
 /* ------------------------------------------------------------------ our own */
-
-static int version(struct cpu_host *h, json_object *o, const char *key, struct error *err)
-{
-	u64 v;
-
-	if (!json_get_number(o, key, &v))
-		return fail(err, FERRY_X_BAD_FILE, "%s: %s: a version number is expected", h->name,
-			    key);
-	if (v != CPU_JSON_VERSION)
-		return fail(err, FERRY_X_BAD_FILE,
-			    "%s: %s: version %llu; this tool understands version %d", h->name, key,
-			    (unsigned long long)v, CPU_JSON_VERSION);
-	return 0;
-}
 
 /* An error of those who do not know the file gets it and the place in front. */
 static int in_file(const struct cpu_host *h, const char *where, struct error *err)
@@ -75,7 +59,7 @@ static int our_host(struct cpu_host *h, json_object *o, struct error *err)
 	static const char *const of_cpu[] = { "cpu", "count", POLICY_MEMBERS, NULL };
 	json_object *cpus, *c;
 	size_t i, n;
-	int ret = version(h, o, "ferry_cpu", err);
+	int ret = json_version(o, "ferry_cpu", CPU_JSON_VERSION, h->name, err);
 
 	if (ret)
 		return ret;
@@ -151,7 +135,7 @@ static int our_policy(struct cpu_host *h, json_object *o, struct error *err)
 	const char *model = json_str(o, "model"), *vendor = json_str(o, "vendor");
 	json_object *list;
 	u32 i;
-	int ret = version(h, o, "ferry_policy", err);
+	int ret = json_version(o, "ferry_policy", CPU_JSON_VERSION, h->name, err);
 
 	if (ret)
 		return ret;

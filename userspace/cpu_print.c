@@ -359,7 +359,7 @@ json_object *cpu_policy_file(const struct cpu_policy *p, const char *name)
 	unsigned int i;
 
 	cpu_identity_text(p, text, sizeof(text));
-	json_object_object_add(file, "ferry_policy", json_object_new_int(1));
+	json_object_object_add(file, "ferry_policy", json_object_new_int(CPU_JSON_VERSION));
 	json_object_object_add(file, "name", json_str_new(name));
 	json_object_object_add(file, "identity", json_str_new(text));
 	if (!cpu_policy_hides_widths(p))

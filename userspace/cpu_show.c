@@ -128,7 +128,7 @@ static json_object *host_json(const struct cpu_host *h)
 	u32 c;
 
 	cpu_identity_text(&h->cpu[0], text, sizeof(text));
-	json_object_object_add(o, "ferry_cpu", json_object_new_int(1));
+	json_object_object_add(o, "ferry_cpu", json_object_new_int(CPU_JSON_VERSION));
 	json_object_object_add(o, "name", json_str_new(text));
 	json_object_object_add(o, "logical_cpus", json_object_new_int(h->logical));
 	for (c = 0; c < (h->nr_raw ?: h->nr); c++) {

@@ -375,8 +375,10 @@ int incoming_run(struct incoming *in)
 	signals(false);
 	in->no_vm = !a.begun && !interrupted;
 	if (!ret && !dry) {
-		if (a.paused)
-			vm_pause(&a.s->vm, &err);
+		struct error pause = { 0 };
+
+		if (a.paused && vm_pause(&a.s->vm, &pause))
+			complain("%s: it runs, though it was paused where it came from", pause.text);
 		close(in->fd);
 		if (in->listener)
 			close(in->listener);

@@ -254,6 +254,8 @@ int policy_from_json(struct cpu_policy *p, json_object *o, struct error *err)
 	static const char *const members[] = { "ferry_policy", POLICY_REMARKS, POLICY_MEMBERS, NULL };
 	int ret = json_known(o, members, "", err);
 
+	if (!ret && json_object_object_get_ex(o, "ferry_policy", NULL))
+		ret = json_version(o, "ferry_policy", CPU_JSON_VERSION, "the policy", err);
 	return ret ? ret : policy_within_json(p, o, err);
 }
 

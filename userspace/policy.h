@@ -18,6 +18,7 @@ int policy_default(struct cpu_policy *out, unsigned int vcpus, u64 module_caps, 
 /* What a VM of this shape is shown of a policy; one that is in force already stays as it is. */
 int policy_effective(struct cpu_policy *p, unsigned int vcpus, u64 module_caps, struct error *err);
 
+#define CPU_JSON_VERSION 1	/* of "ferry_cpu" and "ferry_policy" */
 /* Members of a policy in JSON: what it is made of, and what is written for people. */
 #define POLICY_MEMBERS "cpuid", "msrs", "exclude"
 #define POLICY_REMARKS "name", "identity", "physical_bits", "accepted_vulnerabilities", "feature_names"

@@ -435,6 +435,18 @@ bool json_flag(json_object *o, const char *key, bool fallback)
 	return json_object_get_boolean(m);
 }
 
+int json_version(json_object *o, const char *key, u64 known, const char *what, struct error *err)
+{
+	u64 v;
+
+	if (!json_get_number(o, key, &v))
+		return fail(err, FERRY_X_BAD_FILE, "%s: %s: a version number is expected", what, key);
+	if (v != known)
+		return fail(err, FERRY_X_BAD_FILE, "%s: %s: version %llu; this tool understands version %llu",
+			    what, key, (unsigned long long)v, (unsigned long long)known);
+	return 0;
+}
+
 int json_known(json_object *o, const char *const *names, const char *where, struct error *err)
 {
 	struct json_object_iterator it = json_object_iter_begin(o), end = json_object_iter_end(o);

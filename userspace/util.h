@@ -83,6 +83,8 @@ json_object *json_u64(u64 value);
 const char *json_str(json_object *o, const char *key);
 bool json_get_number(json_object *o, const char *key, u64 *value);
 bool json_flag(json_object *o, const char *key, bool fallback);
+/* Is the member @key the version @known, of what the error calls @what? */
+int json_version(json_object *o, const char *key, u64 known, const char *what, struct error *err);
 /* Has @o members that are not among @names, which NULL ends? It is an error; @where stands before the name. */
 int json_known(json_object *o, const char *const *names, const char *where, struct error *err);
 

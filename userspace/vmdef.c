@@ -316,16 +316,15 @@ static int set_member(struct vmdef *def, const struct opt *opt, json_object *v, 
 
 int vmdef_from_json(struct vmdef *def, json_object *o, struct error *err)
 {
-	u64 version;
 	int ret;
 
 	if (!json_object_is_type(o, json_type_object))
 		return fail(err, FERRY_X_BAD_FILE, "the definition is not a JSON object");
-	if (json_object_object_get_ex(o, "version", NULL) &&
-	    (!json_get_number(o, "version", &version) || version != VMDEF_VERSION))
-		return fail(err, FERRY_X_BAD_FILE,
-			    "the definition is not of version %d, the one this tool knows",
-			    VMDEF_VERSION);
+	if (json_object_object_get_ex(o, "version", NULL)) {
+		ret = json_version(o, "version", VMDEF_VERSION, "the definition", err);
+		if (ret)
+			return ret;
+	}
 	json_object_object_foreach(o, key, v)
 	{
 		const struct opt *opt = vmdef_opts;

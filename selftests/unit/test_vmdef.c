@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a VM that arrived may boot from: files in the receiver's directory, wherever symbolic links lead.
+ * What a VM that arrived may boot from: files in the receiver's directory, wherever symbolic links lead;
+ * and the versions that definitions and policies in them say.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,20 @@ static int check(const char *kernel, const char *below)
 
 	return vmdef_check_boot(&def, below, &err);
 }
+
+static int define(const char *text)
+{
+	json_object *o = json_tokener_parse(text);
+	struct vmdef *def = vmdef_new();
+	struct error err = { 0 };
+	int ret = vmdef_from_json(def, o, &err);
+
+	json_object_put(o);
+	vmdef_free(def);
+	return ret;
+}
+
+#define POLICY "\"cpuid\": [{\"leaf\": 0, \"eax\": 0, \"ebx\": 0, \"ecx\": 0, \"edx\": 0}]"
 
 int main(void)
 {
@@ -40,5 +55,11 @@ int main(void)
 	ok_eq(check(file, NULL), FERRY_X_BAD_FILE, "a file that is not there");
 	unlink(link);
 	rmdir(dir);
+
+	ok_eq(define("{\"version\": 1, \"policy\": {" POLICY "}}"), 0, "a definition and its policy");
+	ok_eq(define("{\"policy\": {\"ferry_policy\": 1, " POLICY "}}"), 0, "a policy that says its version");
+	ok_eq(define("{\"version\": 2}"), FERRY_X_BAD_FILE, "a definition of another version");
+	ok_eq(define("{\"policy\": {\"ferry_policy\": 2, " POLICY "}}"), FERRY_X_BAD_FILE,
+	      "a policy of another version");
 	return done();
 }
