@@ -57,7 +57,7 @@ build-module:
 	@find $(farm) -type f ! -path '*/.*' ! -name '*.o' | while read -r f; do \
 		test $(OUT)/$$f -ef $$f || ln -sf $(CURDIR)/$$f $(OUT)/$$f; done
 	@$(MAKE) -C $(KDIR) M=$(CURDIR)/$(OUT) --no-print-directory \
-		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+		CONFIG_DEBUG_INFO_BTF_MODULES= $(if $(STRICT),W=1 KCFLAGS=-Werror) modules
 
 # For both lab kernels, as far as their headers are installed; a warning is an error.
 modules-all:
@@ -65,12 +65,11 @@ modules-all:
 		$(MAKE) --no-print-directory strict-module KDIR=$$k; done
 
 # objtool's and modpost's warnings stop nothing, and are said only once.
-STRICT := W=1 KCFLAGS=-Werror
 .PHONY: strict-module
 strict-module:
 	@mkdir -p $(BUILD)
 	@log=$(BUILD)/$(call krelease,$(KDIR)).log; \
-	flock $(BUILD) $(MAKE) --no-print-directory module $(STRICT) >$$log 2>&1; status=$$?; cat $$log; \
+	flock $(BUILD) $(MAKE) --no-print-directory module STRICT=1 >$$log 2>&1; status=$$?; cat $$log; \
 	! grep -q 'warning:' $$log || { rm -rf $(BUILD)/$(call krelease,$(KDIR)); exit 1; }; exit $$status
 
 # --- userspace --------------------------------------------------------------------------------
