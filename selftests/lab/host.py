@@ -106,7 +106,7 @@ class Host:
         if o.icount:
             words.append("nokaslr")
         if self.boots_alone():
-            words.append("maxcpus=1 noreplace-smp")
+            words.append("maxcpus=1 noreplace-smp tsc=reliable")
         if o.append:
             words.append(o.append)
         return " ".join(words)
@@ -178,11 +178,19 @@ class Qemu(Host):
         # A thread that translates code while another patches it may keep what stood there before, for
         # good (pages are locked before they are translated since 8.1, not in 7.2). Of what a kernel
         # patches in itself nearly all is patched as it boots; once in a hundred boots a CPU went on
-        # finding the INT3 of a static key, and the host died of it.
+        # finding the INT3 of a static key, and the host died of it. Most often that was the key of
+        # sched_clock(), which a busy machine flips much later: the clocks' watchdog reads TSC and HPET
+        # too far apart and calls the TSC unstable. With tsc=reliable it does not look.
         return self.threads()
 
     def threads(self):
-        """Whether each CPU is a thread of its own."""
+        """Whether each CPU is a thread of its own.
+
+        One thread for all would be free of both of these, and has worse: VMRUN leaves the vector of an
+        interrupt that it injects in exception_index, and a thread that is asked to look up before the
+        next exception (every 100 ms by the one that gives each CPU its turn) delivers it once more.
+        One guest of two vCPUs in five died of that.
+        """
         o = self.options
         return o.accel == "tcg" and not o.icount and o.smp > 1
 
