@@ -13,6 +13,7 @@
 #include "net.h"
 #include "policy.h"
 #include "query.h"
+#include "rundir.h"
 #include "session.h"
 
 #define MAX_FINDINGS 256
@@ -133,7 +134,7 @@ static int take_definition(struct arrival *a, const char *text, const struct fer
 	return ret;
 }
 
-/* RECEIVE up to DEFINED. FERRY_X_OK with *dry: the other side only wanted to know. */
+/* RECEIVE up to DEFINED. *dry: the other side only wants to know. */
 static int define(struct arrival *a, bool *dry, struct error *err)
 {
 	struct ferry_finding *findings = xcalloc(MAX_FINDINGS, sizeof(*findings));
@@ -149,9 +150,8 @@ static int define(struct arrival *a, bool *dry, struct error *err)
 	ret = receive_call(a, &m, err);
 	if (ret == FERRY_X_POLICY && m.nr_findings) {
 		policy_findings(findings, min(m.nr_findings, (u32)MAX_FINDINGS), NULL, err);
-	} else if (!ret && m.phase != FERRY_MIGRATE_DEFINED) {
-		*dry = true;
 	} else if (!ret) {
+		*dry = m.flags & FERRY_MIGRATE_DRY_RUN;
 		a->generation = m.generation ? m.generation : a->start.header.generation;
 		definition[min(m.definition_length, (u32)FERRY_STREAM_MAX_DEFINITION)] = 0;
 		ret = take_definition(a, definition, &m, err);
@@ -192,6 +192,26 @@ static int prepare(struct arrival *a, struct error *err)
 		check_reboot(s);
 	}
 	return ret;
+}
+
+/*
+ * A dry run: what prepare() would find in its way, of what can be found without leaving a trace. The
+ * move itself will be the VM's next generation.
+ */
+static int answer(struct arrival *a, struct error *err)
+{
+	struct session *s = a->s;
+	struct ferry_migrate m = { 0 };
+	int ret;
+
+	ret = rundir_check(s->vm.def->name, err);
+	if (!ret)
+		ret = journal_check(a->in->journal, a->start.header.uuid, a->generation + 1, err);
+	if (!ret)
+		ret = vm_create_vcpus(&s->vm, err);
+	if (!ret)
+		ret = vm_map_memory(&s->vm, err);
+	return ret ? ret : receive_call(a, &m, err);
 }
 
 static int take_blobs(struct arrival *a, const char *text, struct error *err)
@@ -324,15 +344,16 @@ static int take_in(struct arrival *a, bool *dry, struct error *err)
 	ret = vm_create_incoming(&s->vm, uuid, id, a->start.header.generation, err);
 	if (!ret)
 		ret = define(a, dry, err);
-	if (!ret && *dry)
-		return 0;
-	if (!ret)
+	if (!ret && *dry) {
+		ret = answer(a, err);
+	} else if (!ret) {
 		ret = prepare(a, err);
-	a->begun = !ret;
-	if (!ret)
-		ret = load(a, err);
-	if (!ret)
-		ret = hand_over(a, err);
+		a->begun = !ret;
+		if (!ret)
+			ret = load(a, err);
+		if (!ret)
+			ret = hand_over(a, err);
+	}
 	if (ret)
 		give_up(a, err);
 	journal_release(&a->entry);
@@ -389,8 +410,8 @@ int incoming_run(struct incoming *in)
 		char why[sizeof(err.text)];
 
 		snprintf(why, sizeof(why), "%s", err.text);
-		snprintf(err.text, sizeof(err.text), "the VM from %.100s was not taken in: %.5000s",
-			 in->from, why);
+		snprintf(err.text, sizeof(err.text), "the VM from %.100s %s taken in: %.5000s", in->from,
+			 dry ? "would not be" : "was not", why);
 		report(&err, in->json);
 	}
 	session_destroy(a.s);

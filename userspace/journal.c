@@ -165,11 +165,39 @@ static u64 latest(struct journal *j, const u8 uuid[16])
 	return last;
 }
 
+static int check(struct journal *j, const u8 uuid[16], u64 generation, enum wire_journal state,
+		 struct error *err)
+{
+	u64 last = latest(j, uuid);
+
+	if (state == WIRE_JOURNAL_NONE && last <= generation)
+		return 0;
+	return fail(err, FERRY_X_ABORTED,
+		    "generation %llu of this VM was here before (%s): a VM is received once. If "
+		    "this one was started anew, the clock was behind on the host where it was: "
+		    "set that, or \"generation\": %llu in the VM's definition, and start it again",
+		    (unsigned long long)generation,
+		    state ? wire_journal_name(state) : "a later one came", (unsigned long long)last);
+}
+
+int journal_check(struct journal *j, const u8 uuid[16], u64 generation, struct error *err)
+{
+	enum wire_journal state = WIRE_JOURNAL_NONE;
+	char name[64];
+	int fd;
+
+	entry_name(uuid, generation, name);
+	fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		state = read_state(fd);
+		close(fd);
+	}
+	return check(j, uuid, generation, state, err);
+}
+
 int journal_claim(struct journal *j, const u8 uuid[16], u64 generation, struct journal_entry *e,
 		  struct error *err)
 {
-	u64 last;
-
 	e->fd = open_entry(j, uuid, generation);
 	if (e->fd < 0)
 		return fail_errno(err, FERRY_X_SYSTEM, "cannot write the journal %s", j->path);
@@ -178,17 +206,8 @@ int journal_claim(struct journal *j, const u8 uuid[16], u64 generation, struct j
 		goto err_close;
 	}
 	e->state = read_state(e->fd);
-	last = latest(j, uuid);
-	if (e->state != WIRE_JOURNAL_NONE || last > generation) {
-		fail(err, FERRY_X_ABORTED,
-		     "generation %llu of this VM was here before (%s): a VM is received once. If "
-		     "this one was started anew, the clock was behind on the host where it was: "
-		     "set that, or \"generation\": %llu in the VM's definition, and start it again",
-		     (unsigned long long)generation,
-		     e->state ? wire_journal_name(e->state) : "a later one came",
-		     (unsigned long long)last);
+	if (check(j, uuid, generation, e->state, err))
 		goto err_close;
-	}
 	if (journal_record(e, WIRE_JOURNAL_MAY_RUN, err))
 		goto err_close;
 	if (fsync(j->dir)) {

@@ -35,6 +35,8 @@ void journal_close(struct journal *j);
  */
 int journal_claim(struct journal *j, const u8 uuid[16], u64 generation, struct journal_entry *e,
 		  struct error *err);
+/* Would that be refused? Nothing is written. */
+int journal_check(struct journal *j, const u8 uuid[16], u64 generation, struct error *err);
 /* Make @state durable. */
 int journal_record(struct journal_entry *e, enum wire_journal state, struct error *err);
 void journal_release(struct journal_entry *e);

@@ -66,6 +66,12 @@ static int lock_file(const char *path, int flags)
 	}
 }
 
+static int taken(const char *name, struct error *err)
+{
+	return fail(err, FERRY_X_NAME_TAKEN,
+		    "a VM named %s runs already: choose another --name, or 'ferry stop %s'", name, name);
+}
+
 int rundir_claim(const char *name, int *lock, struct error *err)
 {
 	char *path, *sock;
@@ -77,9 +83,7 @@ int rundir_claim(const char *name, int *lock, struct error *err)
 	*lock = lock_file(path, O_CREAT);
 	if (*lock < 0) {
 		if (errno == EWOULDBLOCK)
-			fail(err, FERRY_X_NAME_TAKEN,
-			     "a VM named %s runs already: choose another --name, or 'ferry stop "
-			     "%s'", name, name);
+			taken(name, err);
 		else
 			fail_errno(err, FERRY_X_SYSTEM, "cannot lock %s", path);
 	} else {
@@ -114,6 +118,11 @@ bool rundir_stale(const char *name)
 		return true;
 	}
 	return errno == ENOENT;
+}
+
+int rundir_check(const char *name, struct error *err)
+{
+	return rundir_stale(name) ? 0 : taken(name, err);
 }
 
 static int by_name(const void *a, const void *b)

@@ -16,6 +16,8 @@ int rundir_claim(const char *name, int *lock, struct error *err);
 void rundir_release(const char *name, int lock);
 /* Is the lock of @name free? Then its files are stale and removed. */
 bool rundir_stale(const char *name);
+/* Would rundir_claim() find the name taken? */
+int rundir_check(const char *name, struct error *err);
 char *rundir_socket(const char *name);
 /* Names of all VMs that run; caller frees with rundir_free(). */
 char **rundir_names(size_t *nr);

@@ -64,6 +64,8 @@ static int take_hello(struct ferry_migration *m)
 
 	if (!hello->nr_vcpus)
 		return ferry_migration_fail(m, -EINVAL, "the VM has no vCPU");
+	if (m->link.file && hello->flags & FERRY_HELLO_DRY_RUN)
+		return ferry_migration_fail(m, -EPROTO, "a file cannot be a dry run");
 	m->timeout_ns = min(hello->timeout_ms ?: ours, ours) * (u64)NSEC_PER_MSEC;
 	m->token.source = m->rx.header.nonce;
 	m->rx.token.source = m->rx.header.nonce;
@@ -164,20 +166,10 @@ static int give_definition(struct ferry_migration *m, struct ferry_migrate *args
 		return -ENOSPC;
 	if (copy_to_user(u64_to_user_ptr(args->definition), m->definition, m->definition_length))
 		return -EFAULT;
+	args->flags &= ~FERRY_MIGRATE_DRY_RUN;
+	if (m->rx.hello.flags & FERRY_HELLO_DRY_RUN)
+		args->flags |= FERRY_MIGRATE_DRY_RUN;
 	m->definition_taken = true;
-	return 0;
-}
-
-/* The source only wanted to know; its good-bye is the end of it. */
-static int answer_dry_run(struct ferry_migration *m)
-{
-	int err = ferry_dest_event(m, WIRE_EV_AGREE);
-
-	if (err)
-		return ferry_dest_over(m, err);
-	if (!ferry_link_wait(&m->link, m->link.timeout_ms * (u64)NSEC_PER_MSEC))
-		wire_rx_next(&m->rx);
-	ferry_dest_event(m, WIRE_EV_CANCEL);
 	return 0;
 }
 
@@ -201,8 +193,7 @@ static int receive_static(struct ferry_migration *m, struct ferry_migrate *args)
 		return ferry_dest_over(m, err);
 	FERRY_PROGRESS(m, pages_total, m->rx.map.pages);
 	ferry_dest_event(m, WIRE_EV_STATIC_END);
-	return m->rx.hello.flags & FERRY_HELLO_DRY_RUN ? answer_dry_run(m) :
-							 give_definition(m, args);
+	return give_definition(m, args);
 }
 
 /* -------------------------------------------------------------- rounds, states, END */
@@ -320,6 +311,19 @@ static int give_blobs(struct ferry_migration *m, struct ferry_migrate *args)
 	return 0;
 }
 
+/* The source only wanted to know; its good-bye is the end of it. */
+static int answer_dry_run(struct ferry_migration *m)
+{
+	int err = ferry_dest_event(m, WIRE_EV_AGREE);
+
+	if (err)
+		return ferry_dest_over(m, err);
+	if (!ferry_link_wait(&m->link, m->link.timeout_ms * (u64)NSEC_PER_MSEC))
+		wire_rx_next(&m->rx);
+	ferry_dest_event(m, WIRE_EV_CANCEL);
+	return 0;
+}
+
 static int receive_memory(struct ferry_migration *m, struct ferry_migrate *args)
 {
 	int err;
@@ -328,6 +332,8 @@ static int receive_memory(struct ferry_migration *m, struct ferry_migrate *args)
 		err = check_vcpus(m);
 		if (err)
 			return err;
+		if (m->rx.hello.flags & FERRY_HELLO_DRY_RUN)
+			return answer_dry_run(m);
 		m->journal = args->journal ?: m->journal;
 		mutex_lock(&m->vm->lock);
 		if (args->flags & FERRY_MIGRATE_MSR_IGNORE)
@@ -372,7 +378,8 @@ static int receive(struct ferry_migration *m, struct ferry_migrate *args)
  * The first call reads the offer and returns DEFINED: policy and regions are made, userspace makes
  * the vCPUs, decides, and makes MAY-RUN durable. The second accepts and returns LOADED: memory and
  * states are in place, userspace loads its device states. If a buffer is too small the call returns
- * -ENOSPC with the length wanted, and is to be called again.
+ * -ENOSPC with the length wanted, and is to be called again. Of a dry run, which the first call tells
+ * by FERRY_MIGRATE_DRY_RUN in @args, the second says that all is well and returns ABORTED.
  *
  * Return: 0 or -errno as struct ferry_migrate says.
  */

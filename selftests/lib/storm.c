@@ -541,7 +541,7 @@ static void *dest_thread(void *arg)
 	storm_adopt(mv->to, d->nr_vcpus);
 	d->blobs_length = sizeof(mv->blobs);
 	mv->load = storm_call(vm, FERRY_MIGRATE_RECEIVE, d);
-	if (mv->load)
+	if (mv->load || d->phase != FERRY_MIGRATE_LOADED)
 		goto out;
 	if (!(d->flags & FERRY_MIGRATE_FILE)) {
 		mv->accept = storm_call(vm, FERRY_MIGRATE_ACCEPT, d);

@@ -223,6 +223,8 @@ static void contents(void)
 		"no vCPUs");
 	changed(FERRY_REC_HELLO, offsetof(struct ferry_stream_hello, features), 1, -EPROTO,
 		"unknown features");
+	changed(FERRY_REC_HELLO, offsetof(struct ferry_stream_hello, flags), FERRY_HELLO_DRY_RUN, -EPROTO,
+		"a file that only asks");
 	changed(FERRY_REC_HELLO, offsetof(struct ferry_stream_hello, memory_bytes) + 4, 7, -EPROTO,
 		"another memory size than the map's");
 	changed(FERRY_REC_HELLO, offsetof(struct ferry_stream_hello, resident_bytes) + 4, 0x1000,

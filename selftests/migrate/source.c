@@ -490,7 +490,9 @@ static void dry_run(struct storm *s)
 	ok_eq(mv.send, 0, "a dry run: SEND: %s", mv.source.error);
 	ok_eq(mv.source.phase, FERRY_MIGRATE_IDLE, "... IDLE");
 	ok_eq(mv.receive, 0, "... RECEIVE: %s", mv.dest.error);
-	ok_eq(mv.dest.phase, FERRY_MIGRATE_ABORTED, "... over at once");
+	ok(mv.dest.flags & FERRY_MIGRATE_DRY_RUN, "... says what it is");
+	ok_eq(mv.load, 0, "... and agrees: %s", mv.dest.error);
+	ok_eq(mv.dest.phase, FERRY_MIGRATE_ABORTED, "... over before a page has come");
 	runs_on(s, "dry run");
 	storm_close(&to);
 }

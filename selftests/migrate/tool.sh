@@ -60,6 +60,28 @@ here
 run migrate mover 127.0.0.1:7002 --plain --dry-run; check $status 0 "migrate --dry-run"
 grep -q "accepts VM mover" /tmp/out; check $? 0 "... says that it fits"
 run list; grep -q "^mover *running" /tmp/out; check $? 0 "... and moves nothing"
+there
+check "$(ls $FERRY_RUN_DIR 2>/dev/null; ls $FERRY_STATE_DIR/journal)" id "... and leaves nothing there"
+ferry run --name mover --kernel $dir/bzImage --memory 96M --console none </dev/null >/tmp/other.log 2>&1 &
+other=$!
+for try in $(seq 50); do
+	ferry list | grep -q "^mover *running" && break
+	sleep 0.1
+done
+here
+run migrate mover 127.0.0.1:7002 --plain --dry-run; check $status 26 "a dry run to where the name is taken"
+says "named mover runs already" "... which it says"
+there
+kill $other
+wait $other
+here
+run list --json
+uuid=$(sed -n 's/.*"uuid": *"\([^"]*\)".*/\1/p' /tmp/out)
+test -n "$uuid" && >/tmp/state-b/journal/$uuid.18446744073709551614
+run migrate mover 127.0.0.1:7002 --plain --dry-run; check $status 26 "... to where a later one has been"
+says "was here before" "... which it says"
+rm -f /tmp/state-b/journal/$uuid.*
+run list; grep -q "^mover *running" /tmp/out; check $? 0 "... it runs on"
 ferry migrate mover 127.0.0.1:7002 --plain --bandwidth 1M --json >/tmp/out 2>/tmp/err &
 move=$!
 for try in $(seq 60); do

@@ -571,7 +571,7 @@ struct ferry_state {
 /* ferry_migrate.flags */
 #define FERRY_MIGRATE_FILE (1U << 0) /* the descriptor is a file: one-way stream, no handover */
 #define FERRY_MIGRATE_VERIFY (1U << 1) /* digest of all frozen memory */
-#define FERRY_MIGRATE_DRY_RUN (1U << 2) /* HELLO and POLICY only; nothing changes anywhere */
+#define FERRY_MIGRATE_DRY_RUN (1U << 2) /* ends before the first page; nothing changes anywhere */
 #define FERRY_MIGRATE_ALLOW_WARNINGS (1U << 3)
 #define FERRY_MIGRATE_MSR_IGNORE (1U << 4) /* second RECEIVE: as FERRY_VM_MSR_IGNORE */
 
@@ -605,9 +605,12 @@ struct ferry_state {
  * From a file: RECEIVE -> DEFINED, RECEIVE -> LOADED, CONFIRM -> RUNNING.
  *
  * Between them userspace makes durable in its journal: MAY-RUN before the second RECEIVE, RAN before
- * CONFIRM, ABORTED when ACCEPT failed; in a file the consumed mark before CONFIRM. A dry run returns
- * from SEND with IDLE and from the first RECEIVE with ABORTED, both 0. A buffer that is too small
- * makes RECEIVE return -ENOSPC with the length wanted: call again.
+ * CONFIRM, ABORTED when ACCEPT failed; in a file the consumed mark before CONFIRM. A buffer that is too
+ * small makes RECEIVE return -ENOSPC with the length wanted: call again.
+ *
+ * In a dry run the first RECEIVE returns DEFINED as ever, and FERRY_MIGRATE_DRY_RUN in @flags. Userspace
+ * looks whether anything is in its way, writes nothing down, and says so by ABORT or goes on: then the
+ * second RECEIVE returns 0 with ABORTED, and SEND 0 with IDLE.
  *
  * ABORT ends it on either side before COMMIT was sent or heard; from another thread it makes the call
  * that is under way return -ECANCELED. When ACCEPT failed, ABORT is what tells the source, after the
