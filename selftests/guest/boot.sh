@@ -14,38 +14,12 @@ dir=$(echo /guest/[56].*)
 quiet="console=ttyS0 panic=-1 cryptomgr.notests random.trust_cpu=on"
 quiet="$quiet initcall_blacklist=load_system_certificate_list,blacklist_init"
 
-# Once a guest's console stood still for 38 seconds, and nobody knew any more what it had waited for: its LAPIC's
-# timer that the host's CPU never saw expire, or an interrupt of its own.
-watch() { # watch PID FILE: until the process ends; should the file not grow for ten seconds, say what there is
-	still=0
-	while kill -0 $1 2>/dev/null; do
-		sleep 0.5
-		size=$(stat -c %s $2)
-		[ "$size" = "$last" ] && still=$((still + 1)) || still=0
-		last=$size
-		[ $still = 20 ] || continue
-		for when in now "a second later"; do
-			echo "# the guest says nothing for ten seconds; $when:"
-			{
-				grep -E "LOC|RES" /proc/interrupts
-				grep -E -A1 "^now at|lapic_timer_fn|pit_timer_fn" /proc/timer_list
-				for task in $(for p in $(pidof ferry); do echo /proc/$p/task/*; done); do
-					echo "$task $(cut -d ' ' -f 2,3,39 $task/stat) $(head -n 1 $task/stack)"
-				done
-			} 2>&1 | sed 's/^/#   /'
-			sleep 1
-		done
-	done
-}
-
 boot() { # boot IMAGE MEMORY VCPUS
 	log=/tmp/console-$1-$2-$3
 	# Typed long before anybody reads it: the line keeps it until the shell does.
 	echo 'echo sum-$((40 + 2)); poweroff -f' | timeout 280 ferry run --name boot \
 		--kernel $dir/$1 --initrd /guest/initrd --memory $2 --vcpus $3 \
-		--append "$quiet guest.end=shell" --no-reboot >$log &
-	watch $! $log
-	wait $!
+		--append "$quiet guest.end=shell" --no-reboot >$log
 	status=$?
 	check $status "$1, $2, $3 vCPUs: the guest powers off with status 0 (got $status)"
 	grep -q "guest: up, .* $3 cpus" $log
