@@ -110,9 +110,11 @@ class Host:
         if o.icount:
             words.append("nokaslr")
         if self.boots_alone():
-            words.append("maxcpus=1 noreplace-smp tsc=reliable")
+            words.append("maxcpus=1 noreplace-smp")
         if self.nudged():
-            words.append("hpet=disable")  # under it the RTC's alarm is 64 interrupts a second
+            words.append("tsc=reliable")
+            if not self.spare_cpu():
+                words.append("hpet=disable")  # with one, the RTC's alarm is 64 interrupts a second
         if o.append:
             words.append(o.append)
         return " ".join(words)
