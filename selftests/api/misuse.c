@@ -674,6 +674,7 @@ static void test_killed(void)
 	long before = free_kib(), left = 0;
 	unsigned int i, status, bad = 0;
 	struct timespec a, b;
+	bool gone;
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	for (i = 0; i < 10; i++) {
@@ -697,9 +698,8 @@ static void test_killed(void)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	ok(!bad && b.tv_sec - a.tv_sec < 20, "killed in FERRY_RUN, ten times");
-	for (i = 0; i < 50 && (left = before - free_kib()) >= 4 << 10; i++)
-		usleep(100000); /* some of it is freed after a grace period */
-	ok(before > 0 && left < 4 << 10, "... nothing of their 160 MiB is left (%ld KiB)", left);
+	gone = all_freed(before, 4 << 10, &left);
+	ok(gone, "... nothing of their 160 MiB is left (%ld KiB)", left);
 }
 
 static void test_module(int dev)

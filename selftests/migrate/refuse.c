@@ -553,9 +553,9 @@ static void hang_up_early(void)
 
 int main(void)
 {
-	unsigned int i;
 	long before, left = 0;
 	struct storm s;
+	bool gone;
 
 	storm_open(&s, 1, 0);
 	memset(s.low + 0xd00000, 0x5a, 64 * 4096);
@@ -570,9 +570,8 @@ int main(void)
 	misfit();
 	excluded();
 	/* Each of some four hundred VMs had 2 MiB chunks and 1.3 MB of stream. This process has grown by 4 MiB. */
-	for (i = 0; i < 50 && (left = before - free_kib()) >= 8 << 10; i++)
-		usleep(200000); /* some of it is freed after a grace period */
-	ok(before > 0 && left < 8 << 10, "of all the refused VMs nothing is left (%ld KiB)", left);
+	gone = all_freed(before, 8 << 10, &left);
+	ok(gone, "of all the refused VMs nothing is left (%ld KiB)", left);
 
 	endless();
 	tape_flags(&tape, 0);
