@@ -667,7 +667,6 @@ static void test_all_at_once(void)
 	tiny_close(&t);
 }
 
-/* In KiB. */
 /* A process that is killed in the middle of everything takes its VMs along. */
 static void test_killed(void)
 {

@@ -114,7 +114,7 @@ class Host:
         if self.nudged():
             words.append("tsc=reliable")
             if not self.spare_cpu():
-                words.append("hpet=disable")  # with one, the RTC's alarm is 64 interrupts a second
+                words.append("hpet=disable")  # under an HPET the RTC's alarm is 64 interrupts a second
         if o.append:
             words.append(o.append)
         return " ".join(words)
@@ -186,8 +186,8 @@ class Qemu(Host):
         # A thread that translates code while another patches it may keep what stood there before, for
         # good (pages are locked before they are translated since 8.1, not in 7.2). Of what a kernel
         # patches in itself nearly all is patched as it boots; once in a hundred boots a CPU went on
-        # finding the INT3 of a static key, and the host died of it. Most often that was the key of
-        # sched_clock(), which a busy machine flips much later: the clocks' watchdog reads TSC and HPET
+        # finding the INT3 of a static key, and the host died of it. In both cases on record it was the
+        # key of sched_clock(), which a busy machine flips much later: the clocks' watchdog reads TSC and HPET
         # too far apart and calls the TSC unstable. With tsc=reliable it does not look.
         return self.threads()
 
@@ -205,7 +205,7 @@ class Qemu(Host):
         One thread for all would be free of both of these, and has worse: VMRUN leaves the vector of an
         interrupt that it injects in exception_index, and a thread that is asked to look up before the
         next exception (every 100 ms by the one that gives each CPU its turn) delivers it once more.
-        One guest of two vCPUs in five died of that.
+        Three of nine guests of two vCPUs hung; the one whose console was read had died of that.
         """
         o = self.options
         return o.accel == "tcg" and not o.icount and o.smp > 1
